@@ -1,0 +1,52 @@
+# What people run is what CI runs. Everything lives in .venv; nothing else on the machine is touched.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test test-services check bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo              start JupyterLab with the bridge and a local endpoint, open the first notebook"
+	@echo "make demo HEADLESS=1   the same without a browser: run the notebook, print what it saw, stop everything"
+	@echo "make test              run the tests (no system package is needed)"
+	@echo "make test-services     run the tests that need system packages; .ci/run installs those"
+	@echo "make check             lint, types, layers"
+	@echo "make bench             measure, beside a bare relay and an empty Jupyter handler"
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "Orbit needs Python 3.10 or newer; say which: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "The venv can't be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+# One stamp for each set of packages, so that the demo doesn't wait for the linters.
+$(VENV)/with-%: $(VENV)/made pyproject.toml
+	@echo "Installing into $(VENV) (once; a minute or two) ..."
+	@$(PIP) --editable '.[$*]'
+	@touch $@
+
+demo: $(VENV)/with-demo
+	@$(BIN)/python demo/run.py $(if $(HEADLESS),--headless)
+
+test: $(VENV)/with-test
+	$(BIN)/python -m pytest -m "not services" $(ARGS)
+
+test-services: $(VENV)/with-test
+	$(BIN)/python -m pytest -m services $(ARGS); status=$$?; \
+	  if [ $$status -eq 5 ]; then echo "there are no service tests yet"; else exit $$status; fi
+
+check: $(VENV)/with-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/with-test
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist

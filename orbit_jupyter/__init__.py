@@ -1,0 +1,88 @@
+"""Reach every HPC machine you may use from a notebook.
+
+>>> import orbit_jupyter as orbit  # doctest: +SKIP
+>>> bridge = orbit.connect()       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import BridgeClient, EndpointClient, aio, connect
+    from .endpoint import EndpointService
+    from .plugin import (
+        Plugin,
+        PluginClient,
+        PluginSession,
+        UIConfig,
+        UIField,
+        UIForm,
+        UIMonitor,
+        UINotifications,
+        ui_config_to_dict,
+    )
+    from .protocol import OrbitError
+
+__version__ = "0.1.0.dev0"
+version = __version__
+
+# Looked up when asked for: an endpoint on a login node mustn't import what only a notebook needs.
+_HOMES = {
+    "BridgeClient": "client",
+    "EndpointClient": "client",
+    "EndpointService": "endpoint",
+    "OrbitError": "protocol",
+    "Plugin": "plugin",
+    "PluginClient": "plugin",
+    "PluginSession": "plugin",
+    "UIConfig": "plugin",
+    "UIField": "plugin",
+    "UIForm": "plugin",
+    "UIMonitor": "plugin",
+    "UINotifications": "plugin",
+    "aio": "client",
+    "connect": "client",
+    "ui_config_to_dict": "plugin",
+}
+
+__all__ = [
+    "BridgeClient",
+    "EndpointClient",
+    "EndpointService",
+    "OrbitError",
+    "Plugin",
+    "PluginClient",
+    "PluginSession",
+    "UIConfig",
+    "UIField",
+    "UIForm",
+    "UIMonitor",
+    "UINotifications",
+    "__version__",
+    "aio",
+    "connect",
+    "ui_config_to_dict",
+    "version",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Jupyter's hook: where the server finds the bridge."""
+    from .bridge.extension import OrbitExtension
+
+    return [{"module": "orbit_jupyter", "app": OrbitExtension}]

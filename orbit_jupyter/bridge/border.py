@@ -1,0 +1,90 @@
+"""What may cross between a browser and an endpoint, which is a foreign machine. No I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl, urlencode
+
+# Credentials of the Jupyter server: whoever has them owns the notebooks.
+_SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "x-xsrftoken", "x-csrftoken"})
+_SECRET_PARAMETERS = frozenset({"token", "_xsrf"})
+
+# Headers about one connection, not about the message (RFC 9110, section 7.6.1).
+_HOP_HEADERS = frozenset(
+    {
+        "connection",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "accept-encoding",
+    }
+)
+
+_REPLY_HEADERS = frozenset(
+    {
+        "content-type",
+        "content-range",
+        "content-disposition",
+        "accept-ranges",
+        "allow",
+        "retry-after",
+    }
+)
+
+
+def request_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers that an endpoint may see, names in lower case."""
+    return {
+        name.lower(): value
+        for name, value in headers
+        if name.lower() not in _SECRET_HEADERS and name.lower() not in _HOP_HEADERS
+    }
+
+
+def request_query(query: str) -> str:
+    """Return a query string without the server's own credentials."""
+    if not any(name in query for name in _SECRET_PARAMETERS) and "%" not in query:
+        return query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([pair for pair in pairs if pair[0] not in _SECRET_PARAMETERS])
+
+
+def reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an endpoint's answer that a browser may see, and those that hold it in.
+
+    The sandbox keeps HTML from an endpoint out of Jupyter's origin; the content type is taken as it stands.
+    """
+    passed = {
+        name.title(): value
+        for name, value in ((name.lower(), value) for name, value in headers.items())
+        if (name in _REPLY_HEADERS or name.startswith("x-orbit-")) and _one_line(value)
+    }
+    passed.setdefault("Content-Type", "application/octet-stream")
+    return {**passed, "Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+
+
+def _one_line(value: object) -> bool:
+    return isinstance(value, str) and not any(ord(sign) < 32 or ord(sign) == 127 for sign in value)
+
+
+def credentials(header: str) -> str | None:
+    """Return the secret in an Authorization header: of ``Basic`` its password, of ``token`` or ``Bearer`` all."""
+    kind, _, value = header.strip().partition(" ")
+    value = value.strip()
+    if kind.lower() in ("token", "bearer"):
+        return value or None
+    if kind.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return pair.partition(":")[2] or None

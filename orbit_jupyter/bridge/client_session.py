@@ -1,0 +1,84 @@
+"""One native client at the bridge: a notebook's kernel, a script, later a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+from orbit_jupyter.link import Answer, Canceller, Link, Transport
+from orbit_jupyter.protocol import (
+    AnyFrame,
+    Call,
+    EndpointInfo,
+    Events,
+    Principal,
+    Subscribe,
+    Topology,
+)
+
+from .event_log import Interest, Logged
+from .hub import Hub, Wakeup
+
+
+class ClientSession:
+    """Passes a client's calls to the hub, and the hub's events and changes of topology to the client."""
+
+    def __init__(self, hub: Hub, principal: Principal, transport: Transport) -> None:
+        self._hub, self._principal = hub, principal
+        self.link = Link(transport, on_call=self._on_call, on_frame=self._on_frame)
+        self.link.closed.add_done_callback(lambda _: self._end())
+        self._subscriptions: dict[int, asyncio.Task[None]] = {}
+        self.link.send(Topology(hub.registry.topology(), full=True))
+        hub.watch(self._on_topology)
+
+    def _on_call(self, call: Call, answer: Answer) -> Canceller | None:
+        return self._hub.call(call, self._principal, answer)
+
+    def _on_frame(self, frame: AnyFrame) -> None:
+        if isinstance(frame, Subscribe) and frame.id not in self._subscriptions:
+            interest = Interest(frame.endpoint, frame.plugin, frame.topic, self._principal.user)
+            after = (frame.after or {}).get("")
+            epoch, sequence = after or ("", 0)
+            wakeup = self._hub.subscribe(interest, sequence if epoch == self._hub.events.epoch else None)
+            self._subscriptions[frame.id] = asyncio.ensure_future(self._deliver(wakeup))
+
+    def _on_topology(self, changed: dict[str, EndpointInfo], removed: list[str]) -> None:
+        self.link.send(Topology(changed, removed))
+
+    async def _deliver(self, wakeup: Wakeup) -> None:
+        reader = wakeup.reader
+        try:
+            while True:
+                missed, batch = reader.read()
+                for frame in _frames(self._hub.events.epoch, batch, missed):
+                    await self.link.writable()
+                    self.link.send(frame)
+                if not reader.behind:
+                    await wakeup.more()
+                else:
+                    await asyncio.sleep(0)  # other subscribers have their turn
+        finally:
+            self._hub.unsubscribe(wakeup)
+
+    def _end(self) -> None:
+        self._hub.unwatch(self._on_topology)
+        for task in self._subscriptions.values():
+            task.cancel()
+
+
+def _frames(epoch: str, batch: list[Logged], missed: int) -> Iterator[Events]:
+    """Yield a frame for each run of events of one endpoint, a gap first."""
+    if missed and not batch:
+        yield Events(epoch, 0, [], missed=missed)
+    for endpoint, run in itertools.groupby(batch, key=lambda logged: logged.endpoint):
+        logged = list(run)
+        yield Events(
+            epoch,
+            logged[0].sequence,
+            [one.event for one in logged],
+            endpoint=endpoint,
+            missed=missed,
+            last=logged[-1].sequence,
+        )
+        missed = 0

@@ -1,0 +1,199 @@
+"""The bridge as a Jupyter server extension, and ``jupyter orbit``, the same on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from traitlets import Enum, Float, Unicode, default
+
+from orbit_jupyter.link import Limits, orbit_home
+
+from .commands import TokenApp
+from .handlers import HANDLERS
+from .hub import Hub
+from .identity import persisted_id, write_runtime_file
+from .local_endpoint import NAME, LocalEndpoint
+from .own_routes import OwnRoutes
+from .registry import Grant
+from .tokens import TokenStore
+
+
+class BridgeServerApp(ServerApp):
+    """A Jupyter server without kernels, terminals and contents."""
+
+    default_services: Any = ("auth", "api", "events", "security", "shutdown")
+
+
+class OrbitExtension(ExtensionApp):
+    """Reach HPC machines from notebooks: endpoints dial in here, notebooks call them."""
+
+    name = "orbit_jupyter"
+    app_name = "Orbit bridge"
+    description = __doc__
+    extension_url = "/orbit/"
+    default_url = "/orbit/"
+    load_other_extensions = False  # only where this class is launched itself, as `jupyter orbit`
+    serverapp_class = BridgeServerApp
+    subcommands: dict[str, Any] = {
+        "token": (TokenApp, "Make, list and revoke the tokens that endpoints join with."),
+    }
+    examples = """
+    jupyter orbit                             the bridge on its own, without kernels, contents and Lab
+    jupyter orbit token create hpc1           a token for the endpoint hpc1; prints the token alone
+    jupyter orbit token list
+    """
+
+    local_endpoint = Enum(
+        ["auto", "on", "off"],
+        "auto",
+        help="""The endpoint `local` on this machine: `on` starts it with the server, `off` never; `auto` (default)
+        starts it on first use, in a user's own server, and not under JupyterHub or in `jupyter orbit`.""",
+    ).tag(config=True)
+
+    local_plugins = Unicode(
+        "default",
+        help="The plugins of the endpoint `local`: names, globs, `default` or `all`. Default: `default`.",
+    ).tag(config=True)
+
+    token_folder = Unicode(
+        help="Folder with the endpoint tokens, one file each. Default: ~/.radical/orbit/tokens."
+    ).tag(config=True)
+
+    public_url = Unicode(
+        help="""URL under which other machines reach this bridge, where a proxy stands in front; ends in /orbit.
+        Empty (default): what the server knows about itself."""
+    ).tag(config=True)
+
+    ping_interval = Float(5.0, help="Seconds between two pings of an endpoint. Default: 5.").tag(config=True)
+
+    suspect_after = Float(
+        5.0, help="Seconds of silence after which an endpoint is shown as suspect. Default: 5."
+    ).tag(config=True)
+
+    lost_after = Float(
+        30.0, help="Seconds of silence after which an endpoint is given up and its calls fail. Default: 30."
+    ).tag(config=True)
+
+    revocation_interval = Float(
+        2.0, help="Seconds between two looks for revoked and expired endpoint tokens. Default: 2."
+    ).tag(config=True)
+
+    @default("token_folder")
+    def _token_folder(self) -> str:
+        return str(orbit_home() / "tokens")
+
+    def initialize_settings(self) -> None:
+        """Make the bridge's parts; the loop doesn't run yet."""
+        self.owner = getpass.getuser()
+        self.kernel_token = secrets.token_urlsafe(32)
+        self.tokens = TokenStore(Path(self.token_folder).expanduser())
+        self.hub = Hub(persisted_id(orbit_home() / "bridge.id"))
+        self.own_routes = OwnRoutes(self.hub, self.tokens)
+        self.hub.own_call = self.own_routes.handle
+        self.stopping = asyncio.Event()
+        self._local: LocalEndpoint | None = None
+        self._revocation: asyncio.Task[None] | None = None
+        self._runtime_file = Path(jupyter_runtime_dir()) / f"orbit-{os.getpid()}.json"
+        self.settings["orbit_extension"] = self
+
+    def initialize_handlers(self) -> None:
+        """Add Orbit's routes."""
+        self.handlers.extend(HANDLERS)
+
+    @property
+    def base_path(self) -> str:
+        """Path prefix of all routes of the bridge."""
+        base: str = self.settings.get("base_url", "/")
+        return base.rstrip("/") + "/orbit/"
+
+    def link_limits(self) -> Limits:
+        """Return the bounds of an endpoint's link."""
+        return Limits(
+            ping_interval=self.ping_interval, suspect_after=self.suspect_after, lost_after=self.lost_after
+        )
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Start what needs the loop. Jupyter calls this once the server listens."""
+        local_url = _loopback_url(serverapp)
+        self.hub.url = self.public_url.rstrip("/") or serverapp.connection_url.rstrip("/") + "/orbit"
+        self._revocation = asyncio.ensure_future(self._watch_revocation())
+        if not self._without_local():
+            arguments = ["--url", local_url, "--plugins", self.local_plugins]
+            if serverapp.certfile:
+                arguments += ["--cert", serverapp.certfile]
+            log_file = orbit_home() / "logs" / "local.log"
+            self._local = LocalEndpoint(
+                arguments,
+                self.tokens.lend(NAME, self.owner),
+                log_file,
+                lambda reason: self.hub.expect_no_more(NAME, reason),
+            )
+            if self.local_endpoint == "on":
+                self.start_local_endpoint()
+            else:
+                self.hub.first_use = self.start_local_endpoint
+        try:
+            write_runtime_file(self._runtime_file, local_url, self.kernel_token)
+        except OSError as error:
+            self.log.warning("kernels of this server won't find the bridge by themselves: %s", error)
+        self.log.info("Orbit bridge: %s", self.hub.url)
+
+    def _without_local(self) -> bool:
+        """Return whether there is no local endpoint here."""
+        if self.local_endpoint == "auto":
+            alone = isinstance(self.serverapp, BridgeServerApp)
+            return alone or "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+        return bool(self.local_endpoint == "off")
+
+    def start_local_endpoint(self) -> None:
+        """Start the endpoint `local`, once; calls to it wait until it is there."""
+        self.hub.first_use = lambda: None
+        if self._local is not None:
+            self.hub.expect(NAME)
+            self._local.start()
+
+    async def _watch_revocation(self) -> None:
+        # The command line revokes by removing a file; who is connected with it is found here.
+        while True:
+            await asyncio.sleep(self.revocation_interval)
+            held = {(entry.grant, entry.name) for entry in self.hub.registry}
+            gone = await asyncio.to_thread(self._not_held, held)
+            if gone:
+                self.hub.drop_revoked(gone)
+
+    def _not_held(self, grants: set[tuple[Grant, str]]) -> set[str]:
+        return {grant.id for grant, name in grants if not self.tokens.holds(grant, name)}
+
+    async def stop_extension(self) -> None:
+        """End what was started."""
+        self.stopping.set()
+        if self._revocation is not None:
+            self._revocation.cancel()
+            await asyncio.gather(self._revocation, return_exceptions=True)
+        if self._local is not None:
+            await self._local.stop()
+        await self.hub.close()
+        with contextlib.suppress(OSError):
+            self._runtime_file.unlink(missing_ok=True)
+
+
+def _loopback_url(serverapp: ServerApp) -> str:
+    """Return the bridge's URL for processes on this machine."""
+    scheme = "https" if serverapp.certfile else "http"
+    ip = "localhost" if serverapp.ip in ("", "0.0.0.0", "::", "*") else serverapp.ip  # noqa: S104
+    host = f"[{ip}]" if ":" in ip else ip
+    return f"{scheme}://{host}:{serverapp.port}{serverapp.base_url.rstrip('/')}/orbit"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run ``jupyter orbit``."""
+    OrbitExtension.launch_instance(argv)  # type: ignore[no-untyped-call]

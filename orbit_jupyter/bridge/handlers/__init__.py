@@ -1,0 +1,20 @@
+"""Orbit's HTTP and WebSocket handlers: thin, each action in `Hub` or `OwnRoutes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .events import EventsHandler
+from .page import PageHandler
+from .proxy import ProxyHandler
+from .sockets import ClientSocket, RegisterSocket
+
+HANDLERS: list[tuple[str, Any]] = [
+    (r"/orbit/?", PageHandler),
+    (r"/orbit/events", EventsHandler),
+    (r"/orbit/register", RegisterSocket),
+    (r"/orbit/client", ClientSocket),
+    (r"/orbit/(.+)", ProxyHandler),
+]
+
+__all__ = ["HANDLERS", "ClientSocket", "EventsHandler", "PageHandler", "ProxyHandler", "RegisterSocket"]

@@ -1,0 +1,103 @@
+"""Server-sent events: topology first, then notifications, each with an id to go on from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from orbit_jupyter.protocol import EndpointInfo
+
+from ..event_log import Interest, Logged
+from .base import OrbitMixin
+
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a comment is sent, so that proxies on the way keep the connection."""
+
+_encode = msgspec.json.encode
+
+
+class EventsHandler(OrbitMixin, APIHandler):
+    """``GET /events``, with ``?endpoint=``, ``?plugin=`` and ``?topic=`` to ask for less."""
+
+    _track_activity = False
+
+    @web.authenticated
+    async def get(self) -> None:
+        principal = await self.principal()
+        self.require(principal, "read")
+        hub = self.orbit.hub
+        hub.first_use()
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Accel-Buffering", "no")
+        interest = Interest(
+            self.get_query_argument("endpoint", ""),
+            self.get_query_argument("plugin", ""),
+            self.get_query_argument("topic", ""),
+            principal.user,
+        )
+        wakeup = hub.subscribe(interest, self._after())
+        topology_changed = True
+
+        def on_topology(_changed: dict[str, EndpointInfo], _removed: list[str]) -> None:
+            nonlocal topology_changed
+            topology_changed = True
+            wakeup.event.set()
+
+        hub.watch(on_topology)
+        try:
+            while not self.orbit.stopping.is_set():
+                if topology_changed:
+                    topology_changed = False
+                    self.write(_message("topology", self.orbit.own_routes.topology()))
+                missed, batch = wakeup.reader.read()
+                if missed:
+                    self.write(_message("gap", {"missed": missed}))
+                for logged in batch:
+                    self.write(self._notification(logged))
+                await self.flush()
+                if not wakeup.reader.behind:
+                    await self._wait(wakeup.more())
+        except StreamClosedError:
+            pass
+        finally:
+            hub.unwatch(on_topology)
+            hub.unsubscribe(wakeup)
+
+    async def _wait(self, more: Any) -> None:
+        waits = {asyncio.ensure_future(more), asyncio.ensure_future(self.orbit.stopping.wait())}
+        done, pending = await asyncio.wait(waits, timeout=KEEP_ALIVE, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending:
+            wait.cancel()
+        if not done:
+            self.write(": keep-alive\n\n")
+            await self.flush()
+
+    def _after(self) -> int | None:
+        """Return the number that the client has seen last, if it is of this log."""
+        epoch, _, sequence = self.request.headers.get("Last-Event-ID", "").rpartition("-")
+        if epoch != self.orbit.hub.events.epoch or not sequence.isdigit():
+            return None
+        return int(sequence)
+
+    def _notification(self, logged: Logged) -> bytes:
+        event = logged.event
+        head = _encode({"endpoint": logged.endpoint, "plugin": event.plugin, "topic": event.topic})
+        # The event's data is JSON already, checked when the endpoint sent it; it goes in as it is.
+        body = b'{"topic":"notification","data":' + head[:-1] + b',"data":' + event.data + b"}}"
+        return b"id: %s-%d\ndata: %s\n\n" % (self.orbit.hub.events.epoch.encode(), logged.sequence, body)
+
+    def finish(self, *chunks: Any, **more: Any) -> Any:
+        """Keep the content type, which `APIHandler` would make JSON."""
+        if self.get_status() == 200:
+            more.setdefault("set_content_type", "text/event-stream")
+        return super().finish(*chunks, **more)
+
+
+def _message(topic: str, data: Any) -> bytes:
+    return b"data: " + _encode({"topic": topic, "data": data}) + b"\n\n"

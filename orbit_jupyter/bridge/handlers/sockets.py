@@ -1,0 +1,156 @@
+"""The two WebSockets: endpoints dial ``/register``, native clients dial ``/client``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated, ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado import web, websocket
+from tornado.iostream import StreamClosedError
+
+from orbit_jupyter.link import Link, TransportClosedError
+from orbit_jupyter.protocol import (
+    PROTOCOL,
+    Bye,
+    Hello,
+    Principal,
+    UnreadableFrameError,
+    choose_version,
+    decode,
+    encode,
+    refuse_version,
+)
+
+from ..border import credentials
+from ..client_session import ClientSession
+from ..registry import Entry, Grant
+from .base import OrbitMixin
+
+GREETING_TIME = 20.0
+"""Seconds in which a dialler says Hello."""
+
+
+class _Transport:
+    """A Tornado WebSocket as a link's transport; what comes in is pushed to the link by the handler."""
+
+    def __init__(self, handler: websocket.WebSocketHandler) -> None:
+        self._handler = handler
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._handler.write_message(data, binary=True)
+        except (websocket.WebSocketClosedError, StreamClosedError):
+            raise TransportClosedError("the WebSocket is closed") from None
+
+    async def receive(self) -> bytes:
+        raise NotImplementedError("Tornado pushes messages")
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        self._handler.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+
+class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
+    """What both sockets have in common: a Hello first, then a link."""
+
+    # The link pings by itself, on every kind of transport alike.
+    ping_interval = 0
+    ping_timeout = 0
+    link: Link | None = None
+    _deadline: asyncio.TimerHandle | None = None
+
+    def open(self, *args: Any, **more: Any) -> None:
+        # Not super().open(): it would begin Jupyter's own pings, in milliseconds.
+        self._deadline = asyncio.get_running_loop().call_later(GREETING_TIME, self.close, 1002, "no greeting came")
+
+    async def on_message(self, message: str | bytes) -> None:
+        data = message.encode() if isinstance(message, str) else message
+        if self.link is not None:
+            self.link.feed(data)
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+        try:
+            hello = decode(data)
+        except UnreadableFrameError as error:
+            await self._refuse(Bye(str(error), code=error.code))
+            return
+        if not isinstance(hello, Hello):
+            await self._refuse(Bye("the first frame must be a Hello", code="protocol-error"))
+        elif choose_version(PROTOCOL, hello.protocol) is None:
+            await self._refuse(refuse_version(PROTOCOL, hello.protocol))
+        else:
+            await self._greeted(hello)
+
+    async def _greeted(self, hello: Hello) -> None:
+        raise NotImplementedError
+
+    async def _refuse(self, bye: Bye) -> None:
+        with contextlib.suppress(websocket.WebSocketClosedError, StreamClosedError):
+            await self.write_message(encode(bye), binary=True)
+        self.close(1008, bye.reason.encode()[:120].decode(errors="ignore"))
+
+    def on_close(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self.link is not None:
+            self.link.down(self.close_reason or "its connection was closed")
+
+
+class RegisterSocket(_OrbitSocket):
+    """Where endpoints dial in, with a token of Orbit's own."""
+
+    _grant: Grant
+
+    @allow_unauthenticated
+    async def get(self, *args: Any, **more: Any) -> None:
+        secret = credentials(self.request.headers.get("Authorization", ""))
+        # A look into a small file, off the loop: homes are on slow file systems.
+        grant = await asyncio.to_thread(self.orbit.tokens.verify, secret) if secret else None
+        if grant is None:
+            raise web.HTTPError(401, "this endpoint token is unknown, revoked or expired")
+        self._grant = grant
+        await websocket.WebSocketHandler.get(self, *args, **more)
+
+    async def _greeted(self, hello: Hello) -> None:
+        hub = self.orbit.hub
+        if hello.role != "endpoint":
+            await self._refuse(Bye("only endpoints register here; clients dial /client", retry=False))
+            return
+        refused = hub.refusal(hello, self._grant)
+        if refused is not None:
+            await self._refuse(refused)
+            return
+        await self.write_message(encode(hub.welcome(hello, self._grant.owner)), binary=True)
+        self.link = Link(
+            _Transport(self),
+            on_call=lambda call, answer: hub.endpoint_call(entry, call, answer),
+            on_frame=lambda frame: hub.endpoint_frame(entry, frame),
+            on_state=lambda state: hub.endpoint_state(entry, state),
+            lost_error=lambda reason: hub.lost_error(hello.name, reason),
+            limits=self.orbit.link_limits(),
+        )
+        entry = Entry(hello.name, hello, self._grant, self.link, since=time.time())
+        hub.endpoint_up(entry)
+
+
+class ClientSocket(_OrbitSocket):
+    """Where notebooks and scripts dial in, behind Jupyter's login."""
+
+    _principal: Principal
+
+    @ws_authenticated
+    async def get(self, *args: Any, **more: Any) -> None:
+        self._principal = await self.principal()
+        self.require(self._principal, "read")
+        await websocket.WebSocketHandler.get(self, *args, **more)
+
+    async def _greeted(self, hello: Hello) -> None:
+        hub = self.orbit.hub
+        hub.first_use()
+        await self.write_message(encode(hub.welcome(hello, self._principal.user)), binary=True)
+        self.link = ClientSession(hub, self._principal, _Transport(self)).link

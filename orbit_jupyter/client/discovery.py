@@ -1,0 +1,70 @@
+"""Where a client finds its bridge and its token, with no arguments in a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orbit_jupyter.link import Address, Search, find_cert, orbit_home, read_text
+from orbit_jupyter.link.address import CLIENT_TOKEN_VARIABLE, URL_VARIABLE
+
+
+def find_address(url: str | None = None, cert: str | None = None, token: str | None = None) -> Address:
+    """Return the bridge to talk to.
+
+    The URL comes from the argument, ``$RADICAL_ORBIT_BRIDGE_URL``, the Jupyter server that this kernel runs
+    under, or ``~/.radical/orbit/bridge.url``; the token from the argument, ``$RADICAL_ORBIT_CLIENT_TOKEN``, that
+    server (for its own bridge alone), or ``~/.radical/orbit/client.token``.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names every place that was looked at.
+    PermissionError
+        If the token's file can be read by others.
+    """
+    server = _this_server()
+    place = f"the Jupyter server of this kernel ({server.path if server else 'this is no kernel of one'})"
+    search = Search("bridge URL").argument(url).variable(URL_VARIABLE)
+    search.look(place, lambda: server.url if server else None)
+    found = search.file(orbit_home() / "bridge.url").require()
+
+    secret = Search("client token").argument(token).variable(CLIENT_TOKEN_VARIABLE)
+    if server is not None and found.value == server.url:
+        # Never for another bridge: it would be given away.
+        secret.look(place, lambda: server.token)
+    if "@" not in found.value:
+        secret.file(orbit_home() / "client.token", secret=True)
+    address = Address.parse(found.value, secret.found, find_cert(cert))
+    if not address.token:
+        raise ValueError(
+            f"no token for the bridge at {address.url} was found; looked at {', '.join(secret.places)}. "
+            f"In a terminal use your Jupyter server's own token: export {CLIENT_TOKEN_VARIABLE}=…"
+        )
+    return address
+
+
+@dataclass(frozen=True)
+class _Server:
+    path: Path
+    url: str
+    token: str
+
+
+def _this_server() -> _Server | None:
+    """Return what this kernel's server has written for it, if it has an Orbit bridge."""
+    pid = os.environ.get("JPY_PARENT_PID")
+    if not pid or not pid.isdigit():
+        return None
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    path = Path(jupyter_runtime_dir()) / f"orbit-{pid}.json"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        text = read_text(path, secret=True)
+        if text is not None:
+            written = json.loads(text)
+            return _Server(path, str(written["url"]), str(written["token"]))
+    return None

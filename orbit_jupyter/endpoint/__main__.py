@@ -1,0 +1,5 @@
+"""``python -m orbit_jupyter.endpoint``."""
+
+from .command import main
+
+main()

@@ -1,0 +1,213 @@
+"""An endpoint: plugins on one side, the link to the bridge on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import os
+import platform
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import orbit_jupyter
+from orbit_jupyter.host import PluginHost, detect
+from orbit_jupyter.link import Address, Search, find_cert, orbit_home
+from orbit_jupyter.link.address import ENDPOINT_TOKEN_VARIABLE, URL_VARIABLE
+from orbit_jupyter.plugin import App, AppState
+from orbit_jupyter.protocol import HostFacts, Welcome, check_name
+
+from .uplink import Uplink
+
+log = logging.getLogger("orbit.endpoint")
+
+Tunnel = Literal["none", "forward", "reverse"]
+
+
+def find_address(name: str, url: str | None, cert: str | None, token_file: str | None) -> Address:
+    """Return the bridge that an endpoint dials, and its token.
+
+    Raises
+    ------
+    ValueError
+        No URL, or no token, was found; the message says where it was looked for.
+    PermissionError
+        A token's file can be read by others.
+    """
+    found_url = (
+        Search("bridge URL").argument(url).variable(URL_VARIABLE).file(orbit_home() / "bridge.url").require()
+    )
+    token = Search(f"token for endpoint {name}")
+    if token_file is not None:
+        token.file(Path(token_file).expanduser(), secret=True)
+    token.variable(ENDPOINT_TOKEN_VARIABLE)
+    token.file(orbit_home() / "endpoints" / f"{name}.token", secret=True)
+    address = Address.parse(found_url.value, token.found, find_cert(cert))
+    if not address.token:
+        raise ValueError(
+            f"no token for endpoint {name} was found; looked at {', '.join(token.places)} and the URL. "
+            f"Make one where the bridge runs: jupyter orbit token create {name}"
+        )
+    return address
+
+
+class EndpointService:
+    """Loads plugins and serves them through a bridge.
+
+    Parameters
+    ----------
+    bridge_url
+        ``https://host:8888/orbit``; None: environment, then ``~/.radical/orbit/bridge.url``.
+    cert
+        Path of the certificate to trust; None: environment, file, then the system's trust.
+    name
+        Name at the bridge; None: the host's name.
+    plugins
+        Names, globs, ``default``, ``all``, ``module:Class``; None: all.
+    tunnel, tunnel_via
+        ``none``; the others come with launching endpoints through a queue.
+    app
+        Kept for code written for radical.orbit; ignored.
+    token_file
+        File with the endpoint's token; None: environment, then ``~/.radical/orbit/endpoints/NAME.token``.
+
+    Raises
+    ------
+    ValueError
+        If something of this is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        bridge_url: str | None = None,
+        cert: str | None = None,
+        name: str | None = None,
+        plugins: Sequence[str] | None = None,
+        tunnel: str = "none",
+        tunnel_via: str | None = None,
+        app: Any = None,
+        *,
+        token_file: str | None = None,
+    ) -> None:
+        if tunnel not in get_args(Tunnel):
+            raise ValueError(f"tunnel must be one of {', '.join(get_args(Tunnel))}, not {tunnel!r}")
+        if tunnel != "none":
+            raise ValueError(
+                f"tunnel mode {tunnel!r} isn't there yet; open the tunnel yourself (ssh -R or ssh -L) "
+                "and give its end as the URL"
+            )
+        self.name = check_name(name or socket.gethostname(), "endpoint name")
+        self.address = find_address(self.name, bridge_url, cert, token_file)
+        self._plugins = list(plugins) if plugins is not None else ["all"]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._host: PluginHost | None = None
+
+    @property
+    def bridge_url(self) -> str:
+        """Where the bridge answers HTTP."""
+        return self.address.url
+
+    async def run(self) -> None:
+        """Serve until `stop`, or until the bridge ends this endpoint.
+
+        Raises
+        ------
+        OrbitError
+            The bridge refused it: the credentials, the name, the protocol version.
+        ValueError
+            The plugins to load don't exist.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        batch = detect()
+        facts = HostFacts(
+            hostname=socket.gethostname(),
+            user=getpass.getuser(),
+            pid=os.getpid(),
+            python=platform.python_version(),
+            orbit=orbit_jupyter.__version__,
+            role=batch.role,
+            scheduler=batch.name,
+            job_id=batch.job_id,
+        )
+        state = AppState(
+            endpoint_name=self.name,
+            bridge_url=self.bridge_url,
+            role=batch.role,
+            folder=orbit_home() / "state" / self.name,
+            endpoint_service=self,
+        )
+        uplink = Uplink(
+            self.address,
+            self.name,
+            facts,
+            host_loop=self._loop,
+            on_call=lambda call, answer: host.handle(call, answer),  # noqa: PLW0108 - made below
+            on_topology=lambda topology: host.tell(topology),  # noqa: PLW0108
+            on_welcome=lambda welcome: _take_url(state, welcome),
+        )
+        host = self._host = PluginHost(
+            App(state), on_event=uplink.notify, on_change=lambda: uplink.announce(host.infos())
+        )
+        try:
+            await host.load(self._plugins)
+            uplink.start(host.infos())
+            ended = asyncio.wrap_future(uplink.ended)
+            stopped = asyncio.ensure_future(self._stop.wait())
+            waits: set[asyncio.Future[Any]] = {ended, stopped}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if ended.done():
+                ended.result()
+        finally:
+            await asyncio.to_thread(uplink.stop, "the endpoint ends")
+            await host.close()
+
+    def start_background(self) -> None:
+        """Run in a daemon thread.
+
+        Raises
+        ------
+        RuntimeError
+            If it runs already.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise RuntimeError(f"endpoint {self.name} runs already")
+        self._thread = threading.Thread(target=self._run_and_log, name=f"orbit-{self.name}", daemon=True)
+        self._thread.start()
+
+    def _run_and_log(self) -> None:
+        try:
+            asyncio.run(self.run())
+        except Exception as error:
+            log.error("endpoint %s ended: %s", self.name, error)
+
+    def stop(self) -> None:
+        """End, from any thread."""
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(10)
+
+    async def send_notification(self, plugin: str, topic: str, data: dict[str, Any]) -> None:
+        """Send an event in the name of a plugin.
+
+        Raises
+        ------
+        RuntimeError
+            If the endpoint doesn't run.
+        """
+        if self._host is None:
+            raise RuntimeError(f"endpoint {self.name} doesn't run")
+        self._host.notify(plugin, topic, data, "", "")
+
+
+def _take_url(state: AppState, welcome: Welcome) -> None:
+    if welcome.url:
+        state.bridge_url = welcome.url

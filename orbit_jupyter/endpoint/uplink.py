@@ -1,0 +1,223 @@
+"""The endpoint's link to its bridge, on a thread and loop of its own, so that no plugin ever holds up a ping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from orbit_jupyter.link import Address, Answer, Canceller, Down, Link, Refused, dial_for_ever
+from orbit_jupyter.link.transport import Transport
+from orbit_jupyter.link.websocket import dial
+from orbit_jupyter.protocol import (
+    Ack,
+    AnyFrame,
+    Bye,
+    Call,
+    Event,
+    Fail,
+    Hello,
+    HostFacts,
+    PluginInfo,
+    Plugins,
+    Reply,
+    Topology,
+    Welcome,
+    error_from,
+)
+
+from .outbox import Outbox
+
+log = logging.getLogger("orbit.endpoint")
+
+
+class Uplink:
+    """Dials the bridge for ever and carries calls in, answers and events out.
+
+    Parameters
+    ----------
+    address
+        The bridge.
+    name
+        The endpoint's name there.
+    facts
+        What the bridge shows of this host.
+    host_loop
+        The loop that the plugins live on; the callbacks below are called there.
+    on_call, on_topology, on_welcome
+        Take what comes in.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        name: str,
+        facts: HostFacts,
+        *,
+        host_loop: asyncio.AbstractEventLoop,
+        on_call: Callable[[Call, Answer], Canceller | None],
+        on_topology: Callable[[Topology], None],
+        on_welcome: Callable[[Welcome], None],
+    ) -> None:
+        self._address, self._name, self._facts = address, name, facts
+        self._host_loop = host_loop
+        self._on_call, self._on_topology, self._on_welcome = on_call, on_topology, on_welcome
+        self._boot_id = uuid.uuid4().hex
+        self._resume_key = uuid.uuid4().hex
+        self._plugins: dict[str, PluginInfo] = {}
+        self._outbox = Outbox(self._boot_id)
+        self._link: Link | None = None
+        self._loop = asyncio.new_event_loop()
+        self._more = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.ended: Future[None] = Future()
+        """Ends when the link is given up: with None where that was asked for, else with the reason."""
+        self._thread = threading.Thread(target=self._run, name="orbit-uplink", daemon=True)
+
+    def start(self, plugins: dict[str, PluginInfo]) -> None:
+        """Begin to dial, with these plugins to announce."""
+        self._plugins = plugins
+        self._thread.start()
+
+    def notify(self, event: Event) -> None:
+        """Send an event; from any thread, without waiting."""
+        self._soon(self._append, event)
+
+    def announce(self, plugins: dict[str, PluginInfo]) -> None:
+        """Tell the bridge that the plugins have changed; from any thread."""
+        self._soon(self._set_plugins, plugins)
+
+    def stop(self, reason: str) -> None:
+        """Say goodbye and end; returns when the thread has ended, or after five seconds."""
+        if self._thread.is_alive():
+            self._soon(self._begin_stop, reason)
+            self._thread.join(5)
+
+    # -- everything below runs on the uplink's own thread ------------------------------------------------------
+
+    def _soon(self, what: Callable[..., None], *values: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to hear it any more
+            self._loop.call_soon_threadsafe(what, *values)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._task = self._loop.create_task(self._serve())
+            self._loop.run_until_complete(asyncio.gather(self._task, return_exceptions=True))
+            error = None if self._task.cancelled() else self._task.exception()
+            if error is None:
+                self.ended.set_result(None)
+            else:
+                self.ended.set_exception(error)
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                transport, welcome = await dial_for_ever(self._connect, self._hello)
+            except Refused as refused:
+                raise refused.error from None
+            log.info("connected to %s as %s", self._address.url, self._name)
+            self._to_host(self._on_welcome, welcome)
+            down = await self._one_link(transport, welcome)
+            if down.bye is not None and not down.bye.retry:
+                self._end_with(down.bye)
+                return
+            log.warning("the connection to the bridge was lost: %s", down.reason)
+
+    async def _connect(self) -> Transport:
+        return await dial(self._address, "register")
+
+    def _hello(self) -> Hello:
+        return Hello(
+            role="endpoint",
+            name=self._name,
+            boot_id=self._boot_id,
+            resume_key=self._resume_key,
+            plugins=self._plugins,
+            host=self._facts,
+        )
+
+    async def _one_link(self, transport: Transport, welcome: Welcome) -> Down:
+        link = Link(transport, on_call=self._hop, on_frame=self._on_frame)
+        self._link = link
+        self._outbox.rewind(welcome.last_seen)
+        self._more.set()
+        sender = self._loop.create_task(self._send_events(link))
+        try:
+            return await link.run()
+        finally:
+            self._link = None
+            sender.cancel()
+
+    def _end_with(self, bye: Bye) -> None:
+        if bye.code:
+            raise error_from(Fail(id=0, code=bye.code, message=bye.reason))
+        log.info("the bridge ended this endpoint: %s", bye.reason)
+
+    def _on_frame(self, frame: AnyFrame) -> None:
+        if isinstance(frame, Ack):
+            self._outbox.acknowledged(frame.epoch, frame.sequence)
+        elif isinstance(frame, Topology):
+            self._to_host(self._on_topology, frame)
+
+    def _append(self, event: Event) -> None:
+        self._outbox.append(event)
+        self._more.set()
+
+    def _set_plugins(self, plugins: dict[str, PluginInfo]) -> None:
+        self._plugins = plugins
+        if self._link is not None:
+            self._link.send(Plugins(plugins))
+
+    async def _send_events(self, link: Link) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            while (events := self._outbox.next()) is not None:
+                link.send(events)
+                await link.writable()
+
+    def _begin_stop(self, reason: str) -> None:
+        if self._task is not None:
+            self._loop.create_task(self._say_goodbye(reason))
+
+    async def _say_goodbye(self, reason: str) -> None:
+        if self._link is not None:
+            await self._link.close(Bye(reason, retry=False))
+        if self._task is not None:
+            self._task.cancel()
+
+    # -- hops between the two threads ---------------------------------------------------------------------------
+
+    def _to_host(self, what: Callable[..., object], *values: Any) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._host_loop.call_soon_threadsafe(what, *values)
+
+    def _hop(self, call: Call, answer: Answer) -> Canceller:
+        """Begin a call on the host's loop; its answer and its cancel hop back and forth."""
+        cancellers: list[Canceller | None] = []
+        cancelled: list[str] = []
+
+        def answer_here(reply: Reply | Fail) -> None:
+            self._soon(answer, reply)
+
+        def begin() -> None:
+            if cancelled:
+                answer_here(Fail(id=0, code="cancelled", message="the call was cancelled", status=499))
+            else:
+                cancellers.append(self._on_call(call, answer_here))
+
+        def cancel_there(reason: str) -> None:
+            cancelled.append(reason)
+            if cancellers and cancellers[0] is not None:
+                cancellers[0](reason)
+
+        self._to_host(begin)
+        return lambda reason: self._to_host(cancel_there, reason)

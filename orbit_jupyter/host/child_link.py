@@ -1,0 +1,217 @@
+"""A plugin in a child process, seen from the endpoint: calls go over a socket pair, and what dies is restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from orbit_jupyter.link import Answer, Canceller, Link, TransportClosedError, connect_socket
+from orbit_jupyter.protocol import (
+    AnyFrame,
+    Bye,
+    Call,
+    CallCancelledError,
+    DeadlineError,
+    EndpointDisconnectedError,
+    Event,
+    Events,
+    Hello,
+    OrbitError,
+    PluginInfo,
+    Plugins,
+    Topology,
+    UnreadableFrameError,
+    Welcome,
+    decode,
+    encode,
+    fail_from,
+)
+
+log = logging.getLogger("orbit.host")
+
+START_TIME = 60.0
+"""Seconds that a child may take to import its plugin."""
+
+RESTARTS, WINDOW = 5, 60.0
+"""A child that dies more often than so many times in so many seconds stays down."""
+
+
+class ChildSetup(msgspec.Struct, frozen=True):
+    """What a child plugin host is told on its command line."""
+
+    source: str
+    instance_name: str
+    endpoint_name: str
+    bridge_url: str
+    role: str
+    folder: str | None
+
+
+class ChildPlugin:
+    """A plugin that lives in a child process.
+
+    Parameters
+    ----------
+    setup
+        What the child loads.
+    on_event
+        Takes its notifications.
+    on_change
+        Called when what `info` returns has changed.
+    """
+
+    def __init__(
+        self, setup: ChildSetup, on_event: Callable[[Event], None], on_change: Callable[[], None]
+    ) -> None:
+        self._setup, self._on_event, self._on_change = setup, on_event, on_change
+        self._link: Link | None = None
+        self._info = PluginInfo(
+            type=setup.instance_name,
+            namespace=f"/{setup.endpoint_name}/{setup.instance_name}",
+            enabled=False,
+            error="is starting",
+        )
+        self._settled = asyncio.Event()  # set while it is known whether the child is up or down for good
+        self._died: deque[float] = deque(maxlen=RESTARTS)
+        self._process: asyncio.subprocess.Process | None = None
+        self._task = asyncio.get_running_loop().create_task(self._supervise())
+
+    def info(self) -> PluginInfo:
+        """Return how listings show it: with the reason, while it is down."""
+        return self._info
+
+    def handle(self, call: Call, answer: Answer) -> Canceller | None:
+        """Pass a call on to the child; one that comes while it starts waits, one to a child that is down fails."""
+        if self._link is not None:
+            link = self._link
+            id = link.call(call, answer)
+            return lambda reason: link.cancel(id, reason)
+        task = asyncio.get_running_loop().create_task(self._handle_later(call, answer))
+
+        def cancel(_reason: str) -> None:
+            task.cancel()
+
+        return cancel
+
+    async def _handle_later(self, call: Call, answer: Answer) -> None:
+        name = self._setup.instance_name
+        try:
+            await asyncio.wait_for(self._settled.wait(), call.time_left)
+            if self._link is None:
+                reason = f"the host of plugin {name} is down: {self._info.error}"
+                answer(fail_from(EndpointDisconnectedError(reason, transient=False)))
+                return
+            reply = await self._link.request(call)
+        except asyncio.CancelledError:
+            answer(fail_from(CallCancelledError("the call was cancelled")))
+            raise
+        except asyncio.TimeoutError:
+            answer(fail_from(DeadlineError(f"plugin {name} was still starting when the time was over")))
+        except OrbitError as error:
+            answer(fail_from(error))
+        else:
+            answer(reply)
+
+    def tell(self, topology: Topology) -> None:
+        """Pass a change of topology on."""
+        if self._link is not None:
+            self._link.send(topology)
+
+    async def _supervise(self) -> None:
+        while True:
+            reason = await self._one_life()
+            self._link = None
+            self._died.append(time.monotonic())
+            final = len(self._died) == RESTARTS and self._died[-1] - self._died[0] < WINDOW
+            self._settled.clear()
+            self._say_down(f"{reason}; " + ("it died too often and stays down" if final else "it is restarted"))
+            if final:
+                self._settled.set()
+                return
+            await asyncio.sleep(min(0.2 * 2 ** len(self._died), 5.0))
+
+    def _say_down(self, reason: str) -> None:
+        log.error("the host of plugin %s: %s", self._setup.instance_name, reason)
+        self._info = msgspec.structs.replace(self._info, enabled=False, error=reason)
+        self._on_change()
+
+    async def _one_life(self) -> str:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "orbit_jupyter.host.child",
+                str(theirs.fileno()),
+                msgspec.json.encode(self._setup).decode(),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        transport = await connect_socket(ours)
+        try:
+            hello = decode(await asyncio.wait_for(transport.receive(), START_TIME))
+            if not isinstance(hello, Hello):
+                return hello.reason if isinstance(hello, Bye) else "it didn't greet"
+            await transport.send(encode(Welcome(protocol=1, bridge_id="", boot_id=hello.boot_id)))
+            self._link = Link(transport, on_call=_no_calls, on_frame=self._on_frame, lost_error=self._lost_error)
+            self._info = hello.plugins[self._setup.instance_name]
+            self._on_change()
+            self._settled.set()
+            await self._link.run()
+        except (TransportClosedError, UnreadableFrameError, asyncio.TimeoutError) as error:
+            log.debug("child link ended: %s", error)
+        finally:
+            await transport.close()
+            status = await self._end_process()
+        return f"its process ended with {_how(status)}"
+
+    async def _end_process(self) -> int:
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(process.wait(), 5)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        return await process.wait()
+
+    def _on_frame(self, frame: AnyFrame) -> None:
+        if isinstance(frame, Events):
+            for event in frame.events:
+                self._on_event(event)
+        elif isinstance(frame, Plugins):
+            self._info = frame.plugins[self._setup.instance_name]
+            self._on_change()
+
+    def _lost_error(self, reason: str) -> OrbitError:
+        return EndpointDisconnectedError(
+            f"the host of plugin {self._setup.instance_name} died before it answered: {reason}"
+        )
+
+    async def close(self) -> None:
+        """End the child; it has five seconds for its plugin's `close`."""
+        self._task.cancel()
+        if self._link is not None:
+            await self._link.close(Bye("the endpoint ends", retry=False))
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _no_calls(_call: Call, answer: Answer) -> None:
+    answer(fail_from(OrbitError("a plugin host has nothing to call here")))
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"status {status}"
+    with contextlib.suppress(ValueError):
+        return f"signal {signal.Signals(-status).name}"
+    return f"signal {-status}"

@@ -1,0 +1,206 @@
+"""The plugins of an endpoint: loads them, keeps what failed with its reason, and routes each call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from orbit_jupyter.link import Answer, Canceller
+from orbit_jupyter.plugin import App, Plugin
+from orbit_jupyter.protocol import (
+    Call,
+    EndpointDisconnectedError,
+    Event,
+    OrbitError,
+    PluginInfo,
+    PluginNotFoundError,
+    Topology,
+    check_name,
+    fail_from,
+)
+
+from .child_link import ChildPlugin, ChildSetup
+from .discovery import installed_plugins, load_plugin_class
+from .running import RunningPlugin
+from .selection import select
+
+log = logging.getLogger("orbit.host")
+
+MAX_EVENT = 64 * 2**10
+"""Bytes of one notification; more belongs into a call."""
+
+SWEEP = 5.0
+"""Seconds between two looks for expired sessions."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class PluginHost:
+    """All plugins of one endpoint. Belongs to one event loop; `notify` may come from any thread.
+
+    Parameters
+    ----------
+    app
+        What plugins see of the host.
+    on_event
+        Takes notifications, from any thread.
+    on_change
+        Called on the loop when `infos` has changed.
+    in_child
+        Whether this is a child plugin host: what asks for a process of its own has it already.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_event: Callable[[Event], None],
+        on_change: Callable[[], None] = lambda: None,
+        in_child: bool = False,
+    ) -> None:
+        self._app, self._on_event, self._on_change, self._in_child = app, on_event, on_change, in_child
+        self._plugins: dict[str, RunningPlugin | ChildPlugin] = {}
+        self._failed: dict[str, PluginInfo] = {}
+        app.state.notify = self.notify
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    # -- loading ---------------------------------------------------------------------------------------------
+
+    async def load(self, tokens: Sequence[str]) -> None:
+        """Load what `tokens` select; see `select`. A plugin that fails is kept with its reason.
+
+        Raises
+        ------
+        ValueError
+            If a token fits nothing that is installed.
+        """
+        for source in select(tokens, installed_plugins(), self._app.state.role):
+            asked_for = source in tokens or ":" in source
+            try:
+                plugin_class = await asyncio.to_thread(load_plugin_class, source)
+                if not plugin_class.is_enabled(self._app):
+                    if asked_for:
+                        role = self._app.state.role
+                        self._keep_failed(source, f"has nothing to do on a host of role {role}")
+                    continue
+                await self._add(plugin_class, source)
+            except Exception as error:
+                log.exception("plugin %s can't be loaded", source)
+                self._keep_failed(source, _why(error))
+        self._on_change()
+
+    async def _add(self, plugin_class: type[Plugin], source: str) -> None:
+        name = check_name(plugin_class.plugin_name, "plugin")
+        if name in self._plugins:
+            raise ValueError(f"there is a plugin {name} already")
+        state = self._app.state
+        if plugin_class.isolation == "process" and not self._in_child:
+            setup = ChildSetup(
+                source=source,
+                instance_name=name,
+                endpoint_name=state.endpoint_name,
+                bridge_url=state.bridge_url,
+                role=state.role,
+                folder=str(state.folder) if state.folder else None,
+            )
+            self._plugins[name] = ChildPlugin(setup, self._on_event, self._on_change)
+            return
+        plugin = await asyncio.to_thread(plugin_class, self._app)
+        running = RunningPlugin(plugin, self._app)
+        running.info()  # a ui_config that doesn't fit its schema fails here, not in a browser
+        self._plugins[name] = running
+
+    def _keep_failed(self, source: str, reason: str) -> None:
+        name = source.rpartition(":")[2]
+        namespace = f"/{self._app.state.endpoint_name}/{name}"
+        self._failed[name] = PluginInfo(type=name, namespace=namespace, enabled=False, error=reason)
+
+    def infos(self) -> dict[str, PluginInfo]:
+        """Return every plugin, those that failed last."""
+        return {**{name: plugin.info() for name, plugin in self._plugins.items()}, **self._failed}
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    def handle(self, call: Call, answer: Answer) -> Canceller | None:
+        """Begin a call: answered exactly once."""
+        name = unquote(call.path.lstrip("/").partition("/")[0])
+        plugin = self._plugins.get(name)
+        if plugin is not None:
+            return plugin.handle(call, answer)
+        answer(fail_from(self._missing(name)))
+        return None
+
+    def _missing(self, name: str) -> OrbitError:
+        failed = self._failed.get(name)
+        if failed is not None:
+            return EndpointDisconnectedError(
+                f"plugin {name} isn't loaded on {self._app.state.endpoint_name}: {failed.error}", transient=False
+            )
+        return PluginNotFoundError(
+            f"endpoint {self._app.state.endpoint_name} has no plugin {name!r}", available=self._plugins
+        )
+
+    # -- events and topology ---------------------------------------------------------------------------------
+
+    def notify(self, plugin: str, topic: str, data: dict[str, Any], session: str, owner: str) -> None:
+        """Hand a notification on; from any thread."""
+        encoded, truncated = _encode(data), False
+        if len(encoded) > MAX_EVENT:
+            log.warning("an event %s/%s of %d bytes is too large and is cut", plugin, topic, len(encoded))
+            encoded, truncated = _cut(data), True
+        event = Event(plugin, topic, encoded, session, owner, time.time(), truncated)
+        self._on_event(event)
+
+    def tell(self, topology: Topology) -> None:
+        """Let every plugin know which endpoints there are."""
+        known = {name: {"plugins": list(info.plugins)} for name, info in topology.endpoints.items()}
+        for plugin in self._plugins.values():
+            if isinstance(plugin, ChildPlugin):
+                plugin.tell(topology)
+            else:
+                task = asyncio.ensure_future(plugin.plugin.on_topology_change(known))
+                task.add_done_callback(_say_failure)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            for plugin in self._plugins.values():
+                if isinstance(plugin, RunningPlugin):
+                    try:
+                        await plugin.plugin.sweep()
+                    except Exception:
+                        log.exception("expired sessions of %s can't be closed", plugin.plugin.instance_name)
+
+    async def close(self) -> None:
+        """End every plugin."""
+        self._sweeper.cancel()
+        await asyncio.gather(*(plugin.close() for plugin in self._plugins.values()))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs the Python module {error.name}, which isn't installed there"
+    return "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def _cut(data: dict[str, Any]) -> bytes:
+    """Return `data` with its long texts cut to their tails, as JSON within the limit."""
+    room = MAX_EVENT // (2 * max(1, len(data)))
+    short = {
+        key: value[-room // 4 :] if isinstance(value, str) else value
+        for key, value in data.items()
+        if isinstance(value, str | int | float | bool | None)
+    }
+    return _encode({**short, "truncated": True})
+
+
+def _say_failure(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a plugin failed on a change of topology", exc_info=task.exception())

@@ -1,0 +1,117 @@
+"""Running one plugin's handlers: coroutines on the host's loop, plain functions in the plugin's own threads."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from orbit_jupyter.link import Answer, Canceller
+from orbit_jupyter.plugin import App, Handler, Plugin, Request, ui_config_to_dict
+from orbit_jupyter.protocol import (
+    BadRequestError,
+    Call,
+    CallCancelledError,
+    Fail,
+    OrbitError,
+    PluginError,
+    PluginInfo,
+    Reply,
+    fail_from,
+)
+
+from .router import Router
+
+log = logging.getLogger("orbit.host")
+
+THREADS = 16
+"""Plain handlers of one plugin that run at once; more of them wait. Other plugins have threads of their own."""
+
+_JSON = {"content-type": "application/json"}
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class RunningPlugin:
+    """A plugin that is loaded into this process."""
+
+    def __init__(self, plugin: Plugin, app: App) -> None:
+        self.plugin, self._app = plugin, app
+        self._router = Router(plugin.routes)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"orbit-{plugin.instance_name}")
+
+    def info(self) -> PluginInfo:
+        """Return how listings show it."""
+        return PluginInfo(
+            type=self.plugin.plugin_name,
+            namespace=self.plugin.namespace,
+            version=self.plugin.version,
+            ui_config=ui_config_to_dict(self.plugin.ui_config),
+        )
+
+    def handle(self, call: Call, answer: Answer) -> Canceller:
+        """Begin a call. It is answered once; the returned function cancels its handler."""
+        task = asyncio.get_running_loop().create_task(self._run(call, answer))
+
+        def cancel(_reason: str) -> None:
+            task.cancel()
+
+        return cancel
+
+    async def _run(self, call: Call, answer: Answer) -> None:
+        try:
+            _, _, rest = call.path.lstrip("/").partition("/")
+            handler, values = self._router.find(call.method, rest)
+            request = Request(call, values, self._app)
+            answer(_reply(await self._invoke(handler, request)))
+        except asyncio.CancelledError:
+            answer(fail_from(CallCancelledError("the call was cancelled")))
+        except Exception as error:
+            answer(self._failure(call, error))
+
+    async def _invoke(self, handler: Handler, request: Request) -> Any:
+        if inspect.iscoroutinefunction(handler):
+            return await handler(request)
+        loop = asyncio.get_running_loop()
+        try:
+            returned = await loop.run_in_executor(self._threads, handler, request)
+        except asyncio.CancelledError:
+            # The thread can't be stopped; its handler is told, and its answer goes nowhere.
+            request.cancelled.set()
+            raise
+        return await returned if inspect.isawaitable(returned) else returned
+
+    def _failure(self, call: Call, error: Exception) -> Fail:
+        fail = fail_from(error)
+        meant = isinstance(error, OrbitError) and not isinstance(error, PluginError)
+        if meant or (isinstance(getattr(error, "status_code", None), int) and not isinstance(error, PluginError)):
+            return fail
+        where = f"{unquote(call.path)} of plugin {self.plugin.instance_name}"
+        log.error("%s raised, for call %s", where, call.trace or "-", exc_info=error)
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        # The bridge takes the traceback out again for anyone but the endpoint's own user.
+        return msgspec.structs.replace(fail, data={**fail.data, "traceback": trace[-16_000:]})
+
+    async def close(self) -> None:
+        """End the plugin."""
+        try:
+            await self.plugin.close()
+        except Exception:
+            log.exception("plugin %s failed to close", self.plugin.instance_name)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _reply(value: Any) -> Reply:
+    if isinstance(value, Reply):
+        return value
+    if isinstance(value, bytes):
+        return Reply(id=0, status=200, headers={"content-type": "application/octet-stream"}, body=value)
+    try:
+        return Reply(id=0, status=200, headers=_JSON, body=_encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequestError(f"the handler's answer isn't JSON: {error}", status=500) from error

@@ -1,0 +1,33 @@
+"""A connection that keeps its promises, over memory, a socket pair or a WebSocket. No routing, no plugins."""
+
+from .address import Address, Found, Search, find_cert, orbit_home, read_text
+from .calls import Answer, Canceller
+from .dial import Refused, dial_for_ever, dial_once
+from .link import CallHandler, Down, Limits, Link
+from .liveness import State
+from .memory import memory_pair
+from .stream import connect_socket
+from .transport import Transport, TransportClosedError
+
+__all__ = [
+    "Address",
+    "Answer",
+    "CallHandler",
+    "Canceller",
+    "Down",
+    "Found",
+    "Limits",
+    "Link",
+    "Refused",
+    "Search",
+    "State",
+    "Transport",
+    "TransportClosedError",
+    "connect_socket",
+    "dial_for_ever",
+    "dial_once",
+    "find_cert",
+    "memory_pair",
+    "orbit_home",
+    "read_text",
+]

@@ -1,0 +1,112 @@
+"""The dialling end of a WebSocket; the bridge's end is Tornado's, in `orbit_jupyter.bridge`."""
+
+from __future__ import annotations
+
+import ssl
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from orbit_jupyter.protocol import (
+    MAX_FRAME,
+    BridgeConnectionError,
+    ForbiddenError,
+    OrbitError,
+    UnauthenticatedError,
+)
+
+from .address import Address
+from .transport import TransportClosedError
+
+
+class WebSocketTransport:
+    """A transport over a `websockets` connection."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._connection.send(data)
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def receive(self) -> bytes:
+        try:
+            data = await self._connection.recv()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+        return data if isinstance(data, bytes) else data.encode()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self._connection.close(code, reason[:120])
+
+
+async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketTransport:
+    """Open the WebSocket at `path` under the bridge's URL.
+
+    Parameters
+    ----------
+    address
+        Where, with which certificate and token.
+    path
+        ``register`` or ``client``.
+    timeout
+        Seconds that the connection may take.
+
+    Raises
+    ------
+    UnauthenticatedError, ForbiddenError
+        The bridge refuses the token.
+    BridgeConnectionError
+        There is no connection, or no bridge at that URL. ``transient`` says whether trying again can help.
+    """
+    url = f"{address.websocket_url}/{path}"
+    try:
+        connection = await connect(
+            url,
+            additional_headers=address.headers,
+            ssl=address.ssl_context(),
+            open_timeout=timeout,
+            close_timeout=2,
+            ping_interval=None,  # the link has pings of its own, which measure both ends
+            compression=None,  # bodies here are small or compressed already
+            max_size=MAX_FRAME,
+        )
+    except InvalidStatus as error:
+        raise _refused(address, error.response.status_code) from None
+    except ssl.SSLError as error:
+        raise BridgeConnectionError(
+            f"the TLS certificate of {address.url} isn't trusted: {error}; give the bridge's own certificate with "
+            "--cert, RADICAL_ORBIT_BRIDGE_CERT or ~/.radical/orbit/bridge_cert.pem",
+            transient=False,
+        ) from None
+    except InvalidURI as error:
+        raise BridgeConnectionError(f"{address.url} is no URL of a bridge: {error}", transient=False) from None
+    except (OSError, InvalidHandshake, TimeoutError) as error:
+        raise BridgeConnectionError(
+            f"no connection to the bridge at {address.url}: {error or 'timed out'}"
+        ) from None
+    return WebSocketTransport(connection)
+
+
+def _refused(address: Address, status: int) -> OrbitError:
+    if status == 401:
+        return UnauthenticatedError(
+            f"the bridge at {address.url} doesn't know this token (from {address.token_from}); "
+            "it may be revoked or expired"
+        )
+    if status == 403:
+        return ForbiddenError(f"the bridge at {address.url} refuses this token (from {address.token_from})")
+    if status == 404:
+        return BridgeConnectionError(
+            f"there is no Orbit bridge at {address.url}; is orbit-jupyter installed beside that Jupyter server, "
+            "and does the URL end in /orbit?"
+        )
+    return BridgeConnectionError(f"the server at {address.url} answers {status} to a WebSocket")
+
+
+def _closed(error: ConnectionClosed) -> TransportClosedError:
+    if error.rcvd is None:
+        return TransportClosedError("the connection was lost")
+    return TransportClosedError(error.rcvd.reason, error.rcvd.code)

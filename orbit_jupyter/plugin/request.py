@@ -1,0 +1,74 @@
+"""What a handler gets: the parts of a web request that plugins use, and who asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from orbit_jupyter.protocol import BadRequestError, Call, Principal
+
+from .app import App
+
+
+class Request:
+    """A call that reached its handler.
+
+    Attributes
+    ----------
+    path_params
+        Values of the route's placeholders, percent-decoded.
+    query_params
+        The query string; of a repeated name the last value.
+    headers
+        Lower-case names.
+    principal
+        Who asks, as the bridge says; None in tests that leave it out.
+    cancelled
+        Set once nobody waits for the answer; a long blocking handler looks at it now and then.
+    time_left
+        Seconds that the caller was ready to wait when the call arrived.
+    """
+
+    def __init__(self, call: Call, path_params: Mapping[str, str], app: App) -> None:
+        self._call = call
+        self.app = app
+        self.method = call.method
+        self.path = call.path
+        self.path_params: dict[str, str] = dict(path_params)
+        self.query_params: dict[str, str] = dict(parse_qsl(call.query, keep_blank_values=True))
+        self.headers = call.headers
+        self.principal: Principal | None = call.principal
+        self.time_left = call.time_left
+        self.idempotency_key = call.key
+        self.trace = call.trace
+        self.cancelled = threading.Event()
+
+    async def body(self) -> bytes:
+        """Return the body as it came."""
+        return self._call.body
+
+    async def json(self) -> Any:
+        """Return the body decoded: JSON, or msgpack where the content type says so. No body is ``{}``."""
+        return self.data
+
+    @property
+    def data(self) -> Any:
+        """The same for plain handlers, which can't await.
+
+        Raises
+        ------
+        BadRequestError
+            If the body is neither.
+        """
+        if not self._call.body:
+            return {}
+        try:
+            if "msgpack" in self.headers.get("content-type", ""):
+                return msgspec.msgpack.decode(self._call.body)
+            return msgspec.json.decode(self._call.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequestError(f"the body can't be read: {error}") from None

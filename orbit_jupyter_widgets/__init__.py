@@ -1,0 +1,1 @@
+"""What Orbit's objects look like in a cell."""

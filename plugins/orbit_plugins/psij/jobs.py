@@ -1,0 +1,182 @@
+"""What is known of each job, and the table that holds it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orbit_jupyter.plugin import ResourceNotFoundError
+
+from .spec import JobSpec
+
+RANK = {"NEW": 0, "QUEUED": 1, "ACTIVE": 2, "COMPLETED": 3, "FAILED": 3, "CANCELED": 3}
+"""PSI/J's states; a job only ever goes up, and stays in the one of rank 3 that it reaches."""
+
+FINAL = frozenset(state for state, rank in RANK.items() if rank == 3)
+
+LONGEST_MESSAGE = 4096
+"""Characters of a job's message that are kept: PSI/J makes it of all that a failing launcher printed."""
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """A state, and since when (epoch seconds)."""
+
+    state: str
+    time: float
+
+
+@dataclass
+class JobRecord:
+    """One job. `lock` is held for each change and the event that tells of it, so that events keep their order."""
+
+    job_id: str
+    executor: str
+    session: str
+    spec: JobSpec
+    stdout_path: Path
+    stderr_path: Path
+    history: list[StateChange]
+    native_id: str | None = None
+    exit_code: int | None = None
+    message: str | None = None
+    submitted: bool = False
+    cancel_requested: bool = False
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def state(self) -> str:
+        """The state that it is in."""
+        return self.history[-1].state
+
+    @property
+    def time(self) -> float:
+        """Since when it is in it, in epoch seconds."""
+        return self.history[-1].time
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will change no more."""
+        return self.state in FINAL
+
+    def advance(self, state: str, time: float, exit_code: int | None, message: str | None) -> bool:
+        """Take in what PSI/J reports; return whether that is a state it hadn't reached.
+
+        Reports repeat, and those of two threads overtake each other: what isn't ahead is dropped.
+        """
+        if RANK[state] <= RANK[self.state]:
+            return False
+        if state in FINAL:
+            self.exit_code = exit_code
+            if self.cancel_requested:
+                state = "CANCELED"
+        if message:
+            self.message = message[-LONGEST_MESSAGE:]
+        self.history.append(StateChange(state, time))
+        return True
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a listing shows."""
+        return {
+            "job_id": self.job_id,
+            "native_id": self.native_id,
+            "state": self.state,
+            "exit_code": self.exit_code,
+            "executable": self.spec.executable,
+            "arguments": self.spec.arguments,
+            "executor": self.executor,
+            "queue_name": self.spec.attributes.queue_name,
+            "account": self.spec.account,
+            "node_count": self.spec.node_count,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """Return what a status shows beside the output."""
+        return {
+            **self.summary(),
+            "message": self.message,
+            "time": self.time,
+            "directory": self.spec.directory,
+            "duration": self.spec.duration,
+        }
+
+
+class JobTable:
+    """The jobs of this endpoint's user, oldest first, and the idempotency keys that they came with.
+
+    Parameters
+    ----------
+    ended_kept
+        How many jobs that have ended are remembered, and how many keys; the oldest are forgotten first.
+    """
+
+    def __init__(self, ended_kept: int = 10_000) -> None:
+        self._ended_kept = ended_kept
+        self._lock = threading.Lock()
+        self._jobs: dict[str, JobRecord] = {}
+        self._keys: OrderedDict[str, Future[dict[str, Any]]] = OrderedDict()
+
+    def __iter__(self) -> Any:
+        with self._lock:
+            return iter(list(self._jobs.values()))
+
+    def add(self, record: JobRecord) -> None:
+        """Take in a new job."""
+        with self._lock:
+            self._jobs[record.job_id] = record
+            if len(self._jobs) > self._ended_kept:
+                ended = [job_id for job_id, kept in self._jobs.items() if kept.ended]
+                for job_id in ended[: len(self._jobs) - self._ended_kept]:
+                    del self._jobs[job_id]
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job that never came to be."""
+        with self._lock:
+            self._jobs.pop(job_id, None)
+
+    def get(self, job_id: str) -> JobRecord:
+        """Return a job.
+
+        Raises
+        ------
+        ResourceNotFoundError
+            If there is none of that id.
+        """
+        with self._lock:
+            record = self._jobs.get(job_id)
+        if record is None:
+            raise ResourceNotFoundError(
+                f"there is no job {job_id!r} on this endpoint; list_jobs names those it knows"
+            )
+        return record
+
+    def once(self, key: str, submit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Call `submit`, or return what it returned for the same key; who comes meanwhile waits for that.
+
+        A submit that fails leaves the key free: trying again can then succeed.
+        """
+        if not key:
+            return submit()
+        with self._lock:
+            first = self._keys.get(key)
+            mine: Future[dict[str, Any]] = Future()
+            if first is None:
+                self._keys[key] = mine
+                while len(self._keys) > self._ended_kept:
+                    self._keys.popitem(last=False)
+        if first is not None:
+            return dict(first.result())
+        try:
+            answer = submit()
+        except BaseException as error:
+            with self._lock:
+                self._keys.pop(key, None)
+            mine.set_exception(error)
+            raise
+        mine.set_result(answer)
+        return dict(answer)

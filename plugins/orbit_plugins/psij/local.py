@@ -1,0 +1,124 @@
+"""PSI/J's `local` executor with four repairs (psij-python 0.9.11). Imported at first use: it brings PSI/J.
+
+One thread of PSI/J's watches all local jobs, and one job could stop it for all of them:
+
+- it reads the launcher's pipe to its end, which doesn't come while a process that a job left behind is alive;
+- nothing reads that pipe before, so a ``pre_launch`` script that prints more than 64 KiB never ends;
+- output of the launcher that isn't UTF-8, or has no newline, raises in it;
+- so does a cancel when a process ends just then, and it reports the job as canceled before it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import psutil
+from psij import Job, JobExecutorConfig
+from psij.executors.local import LocalJobExecutor, _ChildProcessEntry, _ProcessReaper
+
+GRACE = 5.0
+"""Seconds between asking a cancelled job to end and killing it."""
+
+_KEPT = 64 * 1024
+_LOOK = timedelta(seconds=0.2)
+
+
+class _Entry(_ChildProcessEntry):
+    """A process that PSI/J watches: its launcher's pipe is read as it fills, and never waited for."""
+
+    def __init__(self, entry: _ChildProcessEntry) -> None:
+        super().__init__(entry.job, entry.executor, entry.launcher)
+        self.process = entry.process
+        self.nodefile = entry.nodefile
+        self._said = b""
+        if self.process is not None and self.process.stdout is not None:
+            os.set_blocking(self.process.stdout.fileno(), False)
+
+    def poll(self) -> tuple[int | None, str | None]:
+        """Return the exit code, None while it runs, and what the launcher has printed."""
+        process = self.process
+        if process is None or process.stdout is None:
+            return None, None
+        # First this, then the pipe: what it wrote last is in there by then.
+        code = process.poll()
+        self._said = (self._said + (process.stdout.read() or b""))[-_KEPT:]
+        if code is None:
+            return None, None
+        process.stdout.close()
+        if self.nodefile:
+            os.unlink(self.nodefile)
+        # A process that is reaped at once is registered before PSI/J has noted its id.
+        self.job._native_id = process.pid
+        said = self._said.decode("utf-8", "replace")
+        return code, said if not said or said.endswith("\n") else said + "\n"
+
+
+class _Register:
+    """What PSI/J's executor takes for its reaper."""
+
+    def __init__(self, reaper: _ProcessReaper) -> None:
+        self._reaper = reaper
+
+    def register(self, entry: _ChildProcessEntry) -> None:
+        self._reaper.register(_Entry(entry))
+
+
+class LocalExecutor(LocalJobExecutor):
+    """Jobs as processes on this machine."""
+
+    _NAME_ = "local"
+
+    def __init__(self, config: JobExecutorConfig) -> None:
+        super().__init__(config=config)
+        self._reaper: Any = _Register(self._reaper)
+
+    def cancel(self, job: Job) -> None:
+        """End the job's processes, as a scheduler does: first politely, after `GRACE` by force.
+
+        The job's state changes when they are gone.
+        """
+        threading.Thread(target=_end, args=(job,), name=f"psij cancel {job.id}", daemon=True).start()
+
+
+def _end(job: Job) -> None:
+    asked: set[psutil.Process] = set()
+    deadline = time.monotonic() + GRACE
+    with contextlib.suppress(psutil.Error, ValueError):  # the launcher is gone
+        launcher = psutil.Process(int(job.native_id or -1))
+        while not job.status.final:
+            processes = _of_the_job(launcher)
+            if time.monotonic() > deadline:
+                # The launcher last: left alone it still runs post_launch, and says how the job ended.
+                for process in processes or [*launcher.children(recursive=True), launcher]:
+                    _signal(process.kill)
+            else:
+                for process in processes:
+                    if process not in asked:
+                        _signal(process.terminate)
+                asked.update(processes)
+            job.wait(_LOOK)
+
+
+def _of_the_job(launcher: psutil.Process) -> list[psutil.Process]:
+    """Return the processes under the launcher, parents first: a script's trap comes before its child's end.
+
+    The launcher's second half, which writes its log, is not among them: post_launch needs it.
+    """
+    own = launcher.cmdline()
+    found: list[psutil.Process] = []
+    for process in launcher.children():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline() != own:
+                found += [process, *process.children(recursive=True)]
+    return found
+
+
+def _signal(send: Callable[[], None]) -> None:
+    with contextlib.suppress(psutil.Error):  # it has ended by itself
+        send()

@@ -1,0 +1,220 @@
+"""From a request's ``job_spec`` to PSI/J's, checked before PSI/J sees it: it raises bare assertions.
+
+The fields are those of PSI/J's `JobSpec`, `JobAttributes` and `ResourceSpecV1`, and ``custom_attributes`` beside
+them, where radical.orbit 0.2.0 has it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from os.path import expanduser  # Path's own raises where there is no such user
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from orbit_jupyter.plugin import InvalidFieldError, parse
+
+from .output import unsafe
+
+if TYPE_CHECKING:
+    import psij
+
+# What goes to the operating system as a C string.
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$", max_length=4096)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Custom = dict[str, str | int | float | bool | None]
+
+STREAMS = ("stdin_path", "stdout_path", "stderr_path")
+SCRIPTS = ("pre_launch", "post_launch")
+
+_CLOCK = re.compile(r"^(\d+):([0-5]?\d):([0-5]?\d)$")
+_LONGEST = 10 * 366 * 86400
+
+
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PSI/J's `ResourceSpecV1`; `memory` is in bytes, for the whole job."""
+
+    node_count: Count | None = None
+    process_count: Count | None = None
+    processes_per_node: Count | None = None
+    cpu_cores_per_process: Count | None = None
+    gpu_cores_per_process: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    exclusive_node_use: bool = False
+    memory: Count | None = None
+
+
+class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PSI/J's `JobAttributes`; `duration` is in seconds, or ``HH:MM:SS``."""
+
+    duration: int | str | None = None
+    queue_name: str | None = None
+    account: str | None = None
+    project_name: str | None = None
+    reservation_id: str | None = None
+    node_count: Count | None = None
+    custom_attributes: Custom = {}
+
+
+class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to run, where its output goes, and what it needs."""
+
+    executable: Name
+    arguments: list[Text] = []
+    directory: Name | None = None
+    environment: dict[str, Text | int] = {}
+    inherit_environment: bool = True
+    stdin_path: Name | None = None
+    stdout_path: Name | None = None
+    stderr_path: Name | None = None
+    attributes: Attributes = Attributes()
+    resources: Resources | None = None
+    custom_attributes: Custom = {}
+    name: str | None = None
+    launcher: str | None = None
+    pre_launch: Name | None = None
+    post_launch: Name | None = None
+
+    @property
+    def account(self) -> str | None:
+        """What the job is charged to."""
+        return self.attributes.account or self.attributes.project_name
+
+    @property
+    def duration(self) -> int:
+        """Longest run time in seconds; PSI/J's default is ten minutes."""
+        given = self.attributes.duration
+        return 600 if given is None else _seconds(given)
+
+    @property
+    def node_count(self) -> int | None:
+        """Nodes that were asked for, in whichever of the two places."""
+        if self.resources is not None and self.resources.node_count is not None:
+            return self.resources.node_count
+        return self.attributes.node_count
+
+    @property
+    def custom(self) -> Custom:
+        """The scheduler's own options; the top level wins."""
+        return {**self.attributes.custom_attributes, **self.custom_attributes}
+
+
+def parse_spec(raw: object) -> JobSpec:
+    """Return a request's ``job_spec``, checked, its paths absolute: where the job writes, `status` must read.
+
+    Raises
+    ------
+    InvalidFieldError
+        Naming the field from ``job_spec`` on.
+    """
+    spec = parse(_arranged(raw), JobSpec, "job_spec")
+    _ = spec.duration  # a wrong one is refused now
+    for name in spec.environment:
+        if not name or not {"=", "\0"}.isdisjoint(name):
+            raise _wrong("environment", f"{name[:40]!r} can't be the name of a variable")
+    base = Path.cwd() / expanduser(spec.directory or "")
+    given = {name: path for name in (*STREAMS, *SCRIPTS) if (path := getattr(spec, name)) is not None}
+    absolute = {name: base / expanduser(path) for name, path in given.items()}
+    for name in STREAMS:
+        if name in absolute and unsafe(absolute[name]):
+            raise _wrong(name, f"PSI/J can't open {absolute[name]}: choose a path without spaces, *, ? and [")
+    if spec.directory is not None:
+        absolute["directory"] = base
+    return msgspec.structs.replace(spec, **{name: str(path) for name, path in absolute.items()})
+
+
+def check_here(spec: JobSpec) -> None:
+    """Check that what `spec` names exists on this machine, for jobs that run on it.
+
+    Raises
+    ------
+    InvalidFieldError
+        Naming the field. PSI/J would answer with a job that fails and doesn't say why.
+    """
+    for name in ("directory", *STREAMS, *SCRIPTS):
+        path = Path(getattr(spec, name) or "/")
+        path = path.parent if name in ("stdout_path", "stderr_path") else path
+        if not (path.is_dir() if name == "directory" else path.exists()):
+            raise _wrong(name, f"there is no {path} here")
+
+
+def to_psij(spec: JobSpec, stdout: Path, stderr: Path) -> psij.JobSpec:
+    """Return PSI/J's form of `spec`, its output going to two files.
+
+    Raises
+    ------
+    InvalidFieldError
+        If the resources contradict each other, or PSI/J has no such launcher.
+    """
+    import psij
+
+    launchers = psij.Launcher.get_launcher_names()
+    if spec.launcher is not None and spec.launcher not in launchers:
+        raise _wrong(
+            "launcher", f"there is no launcher {spec.launcher!r}; there is {', '.join(sorted(launchers))}"
+        )
+    wanted = msgspec.structs.asdict(spec.resources or Resources())
+    try:
+        resources = psij.ResourceSpecV1(**{**wanted, "node_count": spec.node_count})
+    except psij.InvalidJobException as error:
+        raise _wrong("resources", error.message) from None
+    attributes = psij.JobAttributes(
+        duration=timedelta(seconds=spec.duration),
+        queue_name=spec.attributes.queue_name,
+        account=spec.account,
+        reservation_id=spec.attributes.reservation_id,
+        custom_attributes=dict(spec.custom) or None,
+    )
+    return psij.JobSpec(
+        executable=spec.executable,
+        arguments=list(spec.arguments),
+        directory=spec.directory,
+        name=spec.name,
+        inherit_environment=spec.inherit_environment,
+        # Not None where it is empty: PSI/J takes None for "as mine", whatever inherit_environment says.
+        environment={name: str(value) for name, value in spec.environment.items()},
+        stdin_path=spec.stdin_path,
+        stdout_path=stdout,
+        stderr_path=stderr,
+        resources=resources,
+        attributes=attributes,
+        pre_launch=spec.pre_launch,
+        post_launch=spec.post_launch,
+        launcher=spec.launcher,
+    )
+
+
+def _arranged(raw: object) -> object:
+    """Leave out what is null, and gather ``slurm.constraint`` and its like from among the `attributes`."""
+    if not isinstance(raw, dict):
+        return raw
+    spec = {name: value for name, value in raw.items() if value is not None}
+    if isinstance(spec.get("attributes"), dict):
+        given = {name: value for name, value in spec["attributes"].items() if value is not None}
+        dotted = {name: given.pop(name) for name in list(given) if isinstance(name, str) and "." in name}
+        custom = given.get("custom_attributes", {})
+        if dotted and isinstance(custom, dict):
+            given["custom_attributes"] = {**custom, **dotted}
+        spec["attributes"] = given
+    return spec
+
+
+def _seconds(given: int | str) -> int:
+    if isinstance(given, int):
+        seconds = given
+    elif match := _CLOCK.match(given.strip()):
+        hours, minutes, rest = (int(part) for part in match.groups())
+        seconds = hours * 3600 + minutes * 60 + rest
+    elif given.strip().isdecimal():
+        seconds = int(given)
+    else:
+        raise _wrong("attributes.duration", f"{given[:40]!r} is neither seconds nor HH:MM:SS")
+    if not 0 < seconds <= _LONGEST:
+        raise _wrong("attributes.duration", f"{seconds} s is not between 1 s and ten years")
+    return seconds
+
+
+def _wrong(field: str, why: str) -> InvalidFieldError:
+    return InvalidFieldError(f"job_spec.{field}: {why}", field=f"job_spec.{field}")

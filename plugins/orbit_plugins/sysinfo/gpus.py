@@ -1,0 +1,71 @@
+"""Which GPUs there are, and how busy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .gpu_amd import AMD
+from .gpu_intel import INTEL
+from .gpu_nvidia import NVIDIA
+from .gpu_tool import GpuTool
+from .guard import Guard, NoAnswerError
+from .probe import PartialReadingError, Probe
+from .program import GRACE
+
+
+class GpuProbe(Probe):
+    """Reads ``gpus``.
+
+    Parameters
+    ----------
+    tools
+        The vendors' tools; None: NVIDIA's, AMD's and Intel's.
+    """
+
+    name = "gpus"
+
+    def __init__(self, tools: Sequence[GpuTool] | None = None) -> None:
+        if tools is None:
+            tools = [GpuTool(kind) for kind in (NVIDIA, AMD, INTEL)]
+        # A tool ends itself at its deadline. What stands behind it is for one that can't be killed.
+        self._tools = [
+            (tool, Guard(tool.read, tool.deadline + GRACE + 0.5, f"sysinfo-{tool.kind.program}")) for tool in tools
+        ]
+        self.deadline = max((tool.deadline for tool in tools), default=0.0) + GRACE + 1.0
+
+    def empty(self) -> list[Any]:
+        """Return no GPUs."""
+        return []
+
+    def warm(self) -> None:
+        """Read the facts, all vendors at a time."""
+        for tool, _ in self._tools:
+            Guard(tool.warm, tool.deadline, f"sysinfo-prefetch-{tool.kind.program}").start()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the GPUs; those of a tool that fails without what changes.
+
+        Raises
+        ------
+        PartialReadingError
+            If a tool failed.
+        """
+        runs = [(tool, guard.start()) for tool, guard in self._tools]
+        found: list[dict[str, Any]] = []
+        errors = []
+        for tool, run in runs:
+            try:
+                gpus, error = run.result()
+            except NoAnswerError as late:
+                gpus, error = tool.known(), f"{tool.kind.program}: {late}"
+            found += gpus
+            errors += [error] if error else []
+        if errors:
+            raise PartialReadingError(found, "; ".join(errors))
+        return found
+
+    def close(self) -> None:
+        """End the tools that run."""
+        for tool, _ in self._tools:
+            tool.close()

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from orbit_plugins.psij.jobs import LONGEST_MESSAGE, JobRecord, JobTable, StateChange
+from orbit_plugins.psij.spec import parse_spec
+
+from orbit_jupyter.plugin import ResourceNotFoundError
+
+
+def record(job_id: str = "j") -> JobRecord:
+    spec = parse_spec({"executable": "x"})
+    return JobRecord(job_id, "local", "s", spec, Path("o"), Path("e"), [StateChange("NEW", 0.0)])
+
+
+def states(job: JobRecord, *reported: str) -> list[str]:
+    return [state for state in reported if job.advance(state, 1.0, 0, None)]
+
+
+@pytest.mark.parametrize(
+    ("reported", "taken"),
+    [
+        (["NEW", "QUEUED", "ACTIVE", "COMPLETED"], ["QUEUED", "ACTIVE", "COMPLETED"]),
+        (["QUEUED", "QUEUED", "ACTIVE", "QUEUED", "ACTIVE", "FAILED"], ["QUEUED", "ACTIVE", "FAILED"]),
+        (["ACTIVE", "QUEUED", "COMPLETED"], ["ACTIVE", "COMPLETED"]),
+        (["COMPLETED", "QUEUED", "ACTIVE"], ["COMPLETED"]),
+        (["QUEUED", "CANCELED", "FAILED", "CANCELED"], ["QUEUED", "CANCELED"]),
+    ],
+)
+def test_each_state_is_taken_once_and_only_upward(reported: list[str], taken: list[str]) -> None:
+    job = record()
+    assert states(job, *reported) == taken
+    assert [change.state for change in job.history] == ["NEW", *taken]
+
+
+def test_end_after_a_cancel_request_is_canceled() -> None:
+    job = record()
+    job.cancel_requested = True
+    assert job.advance("FAILED", 5.0, 143, None)
+    assert (job.state, job.exit_code, job.time) == ("CANCELED", 143, 5.0)
+
+
+def test_long_message_is_cut_to_its_end() -> None:
+    job = record()
+    job.advance("FAILED", 1.0, 1, "x" * 100_000 + "why")
+    assert job.message is not None
+    assert len(job.message) == LONGEST_MESSAGE
+    assert job.message.endswith("why")
+
+
+def test_unknown_job_is_named() -> None:
+    with pytest.raises(ResourceNotFoundError, match="'nope'"):
+        JobTable().get("nope")
+
+
+def test_table_forgets_the_oldest_that_have_ended_and_none_that_run() -> None:
+    table = JobTable(ended_kept=2)
+    jobs = [record(str(number)) for number in range(5)]
+    for job in jobs[1:3]:
+        job.advance("COMPLETED", 1.0, 0, None)
+    for job in jobs:
+        table.add(job)
+    assert [job.job_id for job in table] == ["0", "3", "4"]
+
+
+def test_concurrent_repeats_of_a_key_submit_once() -> None:
+    table, calls, together = JobTable(), [], threading.Barrier(8)
+
+    def submit() -> dict[str, Any]:
+        calls.append(1)
+        return {"job_id": len(calls)}
+
+    def repeat() -> dict[str, Any]:
+        together.wait()
+        return table.once("k", submit)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(repeat) for _ in range(8)]]
+    assert answers == [{"job_id": 1}] * 8
+    assert table.once("k", submit) == {"job_id": 1}
+    assert table.once("other", submit) == {"job_id": 2}
+    assert table.once("", submit) == {"job_id": 3}
+    assert table.once("", submit) == {"job_id": 4}
+
+
+def test_failed_submit_leaves_its_key_free() -> None:
+    table = JobTable()
+
+    def refuse() -> dict[str, Any]:
+        raise ValueError("full")
+
+    with pytest.raises(ValueError, match="full"):
+        table.once("k", refuse)
+    assert table.once("k", lambda: {"job_id": "j"}) == {"job_id": "j"}
