@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
+
 if TYPE_CHECKING:
     from .client import BridgeClient, EndpointClient, aio, connect
     from .endpoint import EndpointService
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     )
     from .protocol import OrbitError
 
-__version__ = "0.1.0.dev0"
 version = __version__
 
 # Looked up when asked for: an endpoint on a login node mustn't import what only a notebook needs.

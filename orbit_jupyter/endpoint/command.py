@@ -10,7 +10,7 @@ import signal
 import sys
 from enum import IntEnum
 
-import orbit_jupyter
+from orbit_jupyter._version import __version__
 from orbit_jupyter.protocol import (
     ConflictError,
     ForbiddenError,
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         help="default: $RADICAL_ORBIT_LOG_LVL, $RADICAL_LOG_LVL, INFO",
     )
     words.add_argument("--with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
-    words.add_argument("--version", action="version", version=orbit_jupyter.__version__)
+    words.add_argument("--version", action="version", version=__version__)
     return words
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import orbit_jupyter
+from orbit_jupyter._version import __version__
 from orbit_jupyter.host import PluginHost, detect
 from orbit_jupyter.link import Address, Search, find_cert, orbit_home
 from orbit_jupyter.link.address import ENDPOINT_TOKEN_VARIABLE, URL_VARIABLE
@@ -130,7 +130,7 @@ class EndpointService:
             user=getpass.getuser(),
             pid=os.getpid(),
             python=platform.python_version(),
-            orbit=orbit_jupyter.__version__,
+            orbit=__version__,
             role=batch.role,
             scheduler=batch.name,
             job_id=batch.job_id,

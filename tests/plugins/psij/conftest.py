@@ -14,10 +14,10 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-from orbit_plugins.psij import PSIJClient, PSIJPlugin
 
 from orbit_jupyter.plugin import DEFAULT_TIMEOUT, App, AppState, Callback, Request
 from orbit_jupyter.protocol import Call
+from orbit_plugins.psij import PSIJClient, PSIJPlugin
 
 T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CANCELED"}

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from orbit_plugins.psij import Job, PSIJClient
-from orbit_plugins.psij.events import JobEvents
 
 from orbit_jupyter.plugin import ConflictError, DeadlineError, InvalidFieldError
 from orbit_jupyter.protocol import EndpointDisconnectedError
+from orbit_plugins.psij import Job, PSIJClient
+from orbit_plugins.psij.events import JobEvents
 
 if TYPE_CHECKING:
     from tests.plugins.psij.conftest import InProcess

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orbit_plugins.psij.jobs import LONGEST_MESSAGE, JobRecord, JobTable, StateChange
-from orbit_plugins.psij.spec import parse_spec
 
 from orbit_jupyter.plugin import ResourceNotFoundError
+from orbit_plugins.psij.jobs import LONGEST_MESSAGE, JobRecord, JobTable, StateChange
+from orbit_plugins.psij.spec import parse_spec
 
 
 def record(job_id: str = "j") -> JobRecord:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
 from orbit_plugins.psij.output import TAIL
 
 if TYPE_CHECKING:

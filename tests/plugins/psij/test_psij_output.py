@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from orbit_plugins.psij.output import READ_AT_MOST, TAIL, OutputFolder, read_from, read_tail
 
 from orbit_jupyter.plugin import PluginError
+from orbit_plugins.psij.output import READ_AT_MOST, TAIL, OutputFolder, read_from, read_tail
 
 
 def written(folder: Path, data: bytes) -> Path:

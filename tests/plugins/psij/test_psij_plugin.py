@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from orbit_plugins.psij import PluginPSIJ, PSIJPlugin
 
 from orbit_jupyter.plugin import App, AppState, ui_config_to_dict
+from orbit_plugins.psij import PluginPSIJ, PSIJPlugin
 
 
 @pytest.mark.parametrize(("role", "there"), [("bridge", False), ("login", True), ("standalone", True)])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from orbit_plugins.psij.executors import Executors
 
 from orbit_jupyter.plugin import (
     ConflictError,
@@ -17,6 +16,7 @@ from orbit_jupyter.plugin import (
     SessionNotFoundError,
     SessionTable,
 )
+from orbit_plugins.psij.executors import Executors
 
 if TYPE_CHECKING:
     import psij

@@ -6,10 +6,10 @@ from typing import Any
 
 import psij
 import pytest
-from orbit_plugins.psij.executors import load_psij
-from orbit_plugins.psij.spec import check_here, parse_spec, to_psij
 
 from orbit_jupyter.plugin import InvalidFieldError
+from orbit_plugins.psij.executors import load_psij
+from orbit_plugins.psij.spec import check_here, parse_spec, to_psij
 
 OUT, ERR = Path("/tmp/o"), Path("/tmp/e")
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+
 from orbit_plugins.sysinfo import AsyncSysInfoClient, SysInfoClient
 
 T = TypeVar("T")

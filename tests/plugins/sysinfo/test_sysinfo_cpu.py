@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 import pytest
+
 from orbit_plugins.sysinfo.cpu import CpuProbe, LoadMeter, parse_cpuinfo
 
 # Written from proc(5) and kernel sources, not captured.

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+
 from orbit_plugins.sysinfo.disks import DiskProbe, Usage, usage
 from orbit_plugins.sysinfo.mounts import Mount
 

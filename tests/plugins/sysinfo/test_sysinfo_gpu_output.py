@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from orbit_plugins.sysinfo import gpu_amd, gpu_intel, gpu_nvidia
 from orbit_plugins.sysinfo.gpu_text import number
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import psutil
 import pytest
+
+from orbit_jupyter.plugin import App, AppState, Request
+from orbit_jupyter.protocol import Call
 from orbit_plugins.sysinfo import SysInfoPlugin
 from orbit_plugins.sysinfo.gpu_amd import AMD
 from orbit_plugins.sysinfo.gpu_nvidia import NVIDIA
@@ -20,9 +23,6 @@ from orbit_plugins.sysinfo.gpus import GpuProbe
 from orbit_plugins.sysinfo.memory import MemoryProbe
 from orbit_plugins.sysinfo.probe import PartialReadingError
 from orbit_plugins.sysinfo.provider import SysInfoProvider
-
-from orbit_jupyter.plugin import App, AppState, Request
-from orbit_jupyter.protocol import Call
 
 Fake = Callable[[str], Path]
 

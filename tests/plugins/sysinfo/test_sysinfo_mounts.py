@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from orbit_plugins.sysinfo.mounts import PSEUDO, Mount, classify, mounts, parse_mountinfo
 
 # Written from proc(5), not captured.

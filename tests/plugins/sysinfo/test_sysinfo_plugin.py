@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from orbit_plugins.sysinfo import PluginSysInfo, SysInfoClient, SysInfoPlugin
 
 from orbit_jupyter.plugin import App, AppState, Request, SessionNotFoundError
 from orbit_jupyter.protocol import Call
+from orbit_plugins.sysinfo import PluginSysInfo, SysInfoClient, SysInfoPlugin
 
 BRANCHES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "system": {"hostname": str, "user": str, "uptime": float, "kernel": str, "arch": str},

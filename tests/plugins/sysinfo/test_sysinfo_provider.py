@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+
 from orbit_plugins.sysinfo.probe import PartialReadingError, Probe
 from orbit_plugins.sysinfo.provider import SysInfoProvider
 
