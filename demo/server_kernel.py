@@ -7,6 +7,7 @@ Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from typing import Any
@@ -33,6 +34,7 @@ class ServerKernel:
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"token {token}"}
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> ServerKernel:
         answer = httpx.post(
@@ -41,11 +43,12 @@ class ServerKernel:
         answer.raise_for_status()
         self.id = answer.json()["id"]
         socket_url = f"ws{self._url[len('http') :]}/api/kernels/{self.id}/channels"
-        self._socket = connect(socket_url, additional_headers=self._headers, max_size=None, open_timeout=60)
+        socket = connect(socket_url, additional_headers=self._headers, max_size=None, open_timeout=60)
+        self._socket = self._stack.enter_context(socket)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._stack.close()
         httpx.delete(f"{self._url}/api/kernels/{self.id}", headers=self._headers, timeout=60)
 
     def execute(self, code: str, timeout: float = 120.0) -> list[dict[str, Any]]:
@@ -60,16 +63,19 @@ class ServerKernel:
         """
         request = self._send("execute_request", {"code": code, "silent": False, "store_history": True})
         outputs: list[dict[str, Any]] = []
+        raised: CellError | None = None
         while True:
             message = json.loads(self._socket.recv(timeout))
             if message["parent_header"].get("msg_id") != request:
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "error":
-                raise CellError("\n".join(content["traceback"]))
-            if kind in ("stream", "display_data", "execute_result"):
+                raised = CellError("\n".join(content["traceback"]))
+            elif kind in ("stream", "display_data", "execute_result"):
                 outputs.append({"output_type": kind, **content})
             elif kind == "status" and content["execution_state"] == "idle":
+                if raised is not None:
+                    raise raised
                 return outputs
 
     def interrupt(self) -> None:

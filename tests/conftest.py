@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ FOREIGN = ("RADICAL_", "JUPYTER", "JPY_", "SLURM_", "PBS_")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the test a home folder of its own; return it."""
     for name in list(os.environ):
         if name.startswith(FOREIGN):
@@ -23,4 +22,4 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-    yield folder
+    return folder

@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.application import NoStart
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -130,12 +131,12 @@ class OrbitExtension(ExtensionApp):
             arguments = ["--url", local_url, "--plugins", self.local_plugins]
             if serverapp.certfile:
                 arguments += ["--cert", serverapp.certfile]
-            log_file = orbit_home() / "logs" / "local.log"
             self._local = LocalEndpoint(
                 arguments,
                 self.tokens.lend(NAME, self.owner),
-                log_file,
-                lambda reason: self.hub.expect_no_more(NAME, reason),
+                orbit_home() / "logs" / "local.log",
+                on_coming=lambda: self.hub.expect(NAME),
+                on_down=lambda reason: self.hub.expect_no_more(NAME, reason),
             )
             if self.local_endpoint == "on":
                 self.start_local_endpoint()
@@ -158,7 +159,6 @@ class OrbitExtension(ExtensionApp):
         """Start the endpoint `local`, once; calls to it wait until it is there."""
         self.hub.first_use = lambda: None
         if self._local is not None:
-            self.hub.expect(NAME)
             self._local.start()
 
     async def _watch_revocation(self) -> None:
@@ -196,4 +196,5 @@ def _loopback_url(serverapp: ServerApp) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Run ``jupyter orbit``."""
-    OrbitExtension.launch_instance(argv)  # type: ignore[no-untyped-call]
+    with contextlib.suppress(NoStart):  # a subcommand has done it all
+        OrbitExtension.launch_instance(argv)  # type: ignore[no-untyped-call]

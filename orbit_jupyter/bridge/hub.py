@@ -12,6 +12,7 @@ import msgspec
 
 from orbit_jupyter.link import Answer, Canceller, State
 from orbit_jupyter.protocol import (
+    MAX_EVENT,
     PROTOCOL,
     Ack,
     AnyFrame,
@@ -20,6 +21,7 @@ from orbit_jupyter.protocol import (
     CallCancelledError,
     EndpointDisconnectedError,
     EndpointInfo,
+    EndpointNotFoundError,
     Event,
     Events,
     Fail,
@@ -29,6 +31,7 @@ from orbit_jupyter.protocol import (
     PluginInfo,
     Plugins,
     Principal,
+    ProtocolError,
     Reply,
     Topology,
     UnauthenticatedError,
@@ -70,6 +73,7 @@ class Hub:
         self.own_call: Callable[[Call, Answer], Canceller | None] = _no_routes
         self._received = Received()
         self._expected: dict[str, asyncio.Future[None]] = {}
+        self._absent: dict[str, str] = {}
         self._readers: set[Wakeup] = set()
         self._watchers: set[Callable[[dict[str, EndpointInfo], list[str]], None]] = set()
         self._changed: dict[str, None] = {}
@@ -159,11 +163,13 @@ class Hub:
 
     def expect(self, name: str) -> None:
         """Say that an endpoint is on its way: calls to it wait for it instead of failing."""
+        self._absent.pop(name, None)
         if self.registry.get(name) is None and name not in self._expected:
             self._expected[name] = asyncio.get_running_loop().create_future()
 
     def expect_no_more(self, name: str, reason: str) -> None:
-        """Say that it won't come."""
+        """Say that it won't come, and why; calls to it fail with that from now on."""
+        self._absent[name] = reason
         waiting = self._expected.pop(name, None)
         if waiting is not None and not waiting.done():
             waiting.set_exception(EndpointDisconnectedError(reason))
@@ -196,11 +202,13 @@ class Hub:
         if expected is not None:
             task = asyncio.ensure_future(self._call_later(expected, call, principal, answer))
             return lambda _reason: _cancel(task)
-        try:
-            self.registry.require(call.endpoint)
-        except OrbitError as error:
-            answer(fail_from(error))
+        answer(fail_from(self._missing(call.endpoint)))
         return None
+
+    def _missing(self, name: str) -> OrbitError:
+        if name in self._absent:
+            return EndpointDisconnectedError(self._absent[name], transient=False)
+        return EndpointNotFoundError(f"no endpoint {name!r} is connected", available=self.registry.names())
 
     async def _call_later(
         self, expected: asyncio.Future[None], call: Call, principal: Principal, answer: Answer
@@ -224,6 +232,11 @@ class Hub:
     # -- events ----------------------------------------------------------------------------------------------
 
     def _take_events(self, entry: Entry, frame: Events) -> None:
+        if not all(_readable(event) for event in frame.events):
+            log.error("endpoint %s sent an event that is no JSON or too large, and is ended", entry.name)
+            bye = Bye(f"an event must be JSON on one line, of {MAX_EVENT} bytes at most", code=ProtocolError.code)
+            _background(entry.link.close(bye))
+            return
         gap, new = self._received.new(entry.name, frame)
         if gap:
             log.warning("%d events of endpoint %s are lost", gap, entry.name)
@@ -292,6 +305,17 @@ class Wakeup:
         """Wait until there is something to read."""
         await self.event.wait()
         self.event.clear()
+
+
+def _readable(event: Event) -> bool:
+    """Whether an event's data may go into a stream as it is: readers take the stream apart at line ends."""
+    if len(event.data) > MAX_EVENT or b"\n" in event.data or b"\r" in event.data:
+        return False
+    try:
+        msgspec.json.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _forward(entry: Entry, call: Call, principal: Principal, answer: Answer) -> Canceller:

@@ -34,12 +34,22 @@ class LocalEndpoint:
         Its endpoint token; goes through the environment, never through the command line.
     log_file
         Where its output goes: a full disk there is its own problem, never the server's.
+    on_coming
+        Called when it is about to be there, or to be there again.
     on_down
         Called with the reason when it stays down.
     """
 
-    def __init__(self, arguments: list[str], token: str, log_file: Path, on_down: Callable[[str], None]) -> None:
-        self._arguments, self._token, self._log_file, self._on_down = arguments, token, log_file, on_down
+    def __init__(
+        self,
+        arguments: list[str],
+        token: str,
+        log_file: Path,
+        on_coming: Callable[[], None],
+        on_down: Callable[[str], None],
+    ) -> None:
+        self._arguments, self._token, self._log_file = arguments, token, log_file
+        self._on_coming, self._on_down = on_coming, on_down
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._ending = False
@@ -53,6 +63,7 @@ class LocalEndpoint:
     def start(self) -> None:
         """Start it, unless it was started before."""
         if self._task is None and not self._ending:
+            self._on_coming()
             self._task = asyncio.ensure_future(self._supervise())
 
     async def _supervise(self) -> None:
@@ -77,7 +88,9 @@ class LocalEndpoint:
                 return
             wait = min(0.5 * 2 ** (len(died) - 1), 10.0)
             log.error("the local endpoint ended with status %d; it is started again in %.1f s", status, wait)
+            self._on_coming()
             await asyncio.sleep(wait)
+            self._on_coming()  # again: its old connection may have been there a moment longer than its process
 
     async def _run_once(self) -> int:
         # Not the server's own secrets: neither its token nor the Hub's.

@@ -48,9 +48,9 @@ async def serve(fd: int, setup: ChildSetup) -> None:
     )
     host = PluginHost(App(state), on_event=on_event, in_child=True)
     await host.load([setup.source])
-    info = host.infos().get(setup.instance_name)
-    if info is None or not info.enabled:
-        await transport.send(encode(Bye(reason=f"it can't be loaded: {info and info.error}")))
+    (info,) = host.infos().values()
+    if not info.enabled:
+        await transport.send(encode(Bye(reason=f"it can't be loaded: {info.error}")))
         await transport.close()
         return
     await transport.send(

@@ -19,7 +19,6 @@ from orbit_jupyter.protocol import (
     AnyFrame,
     Bye,
     Call,
-    CallCancelledError,
     DeadlineError,
     EndpointDisconnectedError,
     Event,
@@ -35,6 +34,8 @@ from orbit_jupyter.protocol import (
     encode,
     fail_from,
 )
+
+from .running import answer_cancelled
 
 log = logging.getLogger("orbit.host")
 
@@ -82,7 +83,6 @@ class ChildPlugin:
         )
         self._settled = asyncio.Event()  # set while it is known whether the child is up or down for good
         self._died: deque[float] = deque(maxlen=RESTARTS)
-        self._process: asyncio.subprocess.Process | None = None
         self._task = asyncio.get_running_loop().create_task(self._supervise())
 
     def info(self) -> PluginInfo:
@@ -96,6 +96,7 @@ class ChildPlugin:
             id = link.call(call, answer)
             return lambda reason: link.cancel(id, reason)
         task = asyncio.get_running_loop().create_task(self._handle_later(call, answer))
+        task.add_done_callback(lambda task: answer_cancelled(answer) if task.cancelled() else None)
 
         def cancel(_reason: str) -> None:
             task.cancel()
@@ -104,20 +105,19 @@ class ChildPlugin:
 
     async def _handle_later(self, call: Call, answer: Answer) -> None:
         name = self._setup.instance_name
+        loop = asyncio.get_running_loop()
+        until = loop.time() + call.time_left
         try:
             await asyncio.wait_for(self._settled.wait(), call.time_left)
             if self._link is None:
                 reason = f"the host of plugin {name} is down: {self._info.error}"
                 answer(fail_from(EndpointDisconnectedError(reason, transient=False)))
                 return
-            reply = await self._link.request(call)
-        except asyncio.CancelledError:
-            answer(fail_from(CallCancelledError("the call was cancelled")))
-            raise
-        except asyncio.TimeoutError:
-            answer(fail_from(DeadlineError(f"plugin {name} was still starting when the time was over")))
+            reply = await self._link.request(msgspec.structs.replace(call, time_left=until - loop.time()))
         except OrbitError as error:
             answer(fail_from(error))
+        except asyncio.TimeoutError:
+            answer(fail_from(DeadlineError(f"plugin {name} was still starting when the time was over")))
         else:
             answer(reply)
 
@@ -128,7 +128,11 @@ class ChildPlugin:
 
     async def _supervise(self) -> None:
         while True:
-            reason = await self._one_life()
+            try:
+                reason = await self._one_life()
+            except Exception as error:  # no process or no socket to be had: as bad as a death, and as passing
+                log.exception("the host of plugin %s can't be started", self._setup.instance_name)
+                reason = f"can't be started: {error}"
             self._link = None
             self._died.append(time.monotonic())
             final = len(self._died) == RESTARTS and self._died[-1] - self._died[0] < WINDOW
@@ -147,23 +151,19 @@ class ChildPlugin:
     async def _one_life(self) -> str:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "orbit_jupyter.host.child",
-                str(theirs.fileno()),
-                msgspec.json.encode(self._setup).decode(),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        transport = await connect_socket(ours)
+            transport = await connect_socket(ours)
+            try:
+                process = await self._start_process(theirs.fileno())
+            except BaseException:
+                await transport.close()
+                raise
         try:
             hello = decode(await asyncio.wait_for(transport.receive(), START_TIME))
             if not isinstance(hello, Hello):
                 return hello.reason if isinstance(hello, Bye) else "it didn't greet"
             await transport.send(encode(Welcome(protocol=1, bridge_id="", boot_id=hello.boot_id)))
-            self._link = Link(transport, on_call=_no_calls, on_frame=self._on_frame, lost_error=self._lost_error)
             self._info = hello.plugins[self._setup.instance_name]
+            self._link = Link(transport, on_call=_no_calls, on_frame=self._on_frame, lost_error=self._lost_error)
             self._on_change()
             self._settled.set()
             await self._link.run()
@@ -171,18 +171,19 @@ class ChildPlugin:
             log.debug("child link ended: %s", error)
         finally:
             await transport.close()
-            status = await self._end_process()
+            status = await _end_process(process)
         return f"its process ended with {_how(status)}"
 
-    async def _end_process(self) -> int:
-        process = self._process
-        assert process is not None
-        if process.returncode is None:
-            with contextlib.suppress(asyncio.TimeoutError):
-                return await asyncio.wait_for(process.wait(), 5)
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        return await process.wait()
+    async def _start_process(self, fd: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "orbit_jupyter.host.child",
+            str(fd),
+            msgspec.json.encode(self._setup).decode(),
+            pass_fds=(fd,),
+            stdin=asyncio.subprocess.DEVNULL,
+        )
 
     def _on_frame(self, frame: AnyFrame) -> None:
         if isinstance(frame, Events):
@@ -203,6 +204,15 @@ class ChildPlugin:
         if self._link is not None:
             await self._link.close(Bye("the endpoint ends", retry=False))
         await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _end_process(process: asyncio.subprocess.Process) -> int:
+    if process.returncode is None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            return await asyncio.wait_for(process.wait(), 5)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    return await process.wait()
 
 
 def _no_calls(_call: Call, answer: Answer) -> None:

@@ -13,8 +13,9 @@ from urllib.parse import unquote
 import msgspec
 
 from orbit_jupyter.link import Answer, Canceller
-from orbit_jupyter.plugin import App, Plugin
+from orbit_jupyter.plugin import App, Plugin, call_in_thread
 from orbit_jupyter.protocol import (
+    MAX_EVENT,
     Call,
     EndpointDisconnectedError,
     Event,
@@ -32,9 +33,6 @@ from .running import RunningPlugin
 from .selection import select
 
 log = logging.getLogger("orbit.host")
-
-MAX_EVENT = 64 * 2**10
-"""Bytes of one notification; more belongs into a call."""
 
 SWEEP = 5.0
 """Seconds between two looks for expired sessions."""
@@ -83,17 +81,19 @@ class PluginHost:
         """
         for source in select(tokens, installed_plugins(), self._app.state.role):
             asked_for = source in tokens or ":" in source
+            name = source.rpartition(":")[2]
             try:
-                plugin_class = await asyncio.to_thread(load_plugin_class, source)
+                plugin_class = await asyncio.to_thread(call_in_thread, load_plugin_class, source)
+                name = plugin_class.plugin_name or name
                 if not plugin_class.is_enabled(self._app):
                     if asked_for:
                         role = self._app.state.role
-                        self._keep_failed(source, f"has nothing to do on a host of role {role}")
+                        self._keep_failed(name, f"has nothing to do on a host of role {role}")
                     continue
                 await self._add(plugin_class, source)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.exception("plugin %s can't be loaded", source)
-                self._keep_failed(source, _why(error))
+                self._keep_failed(source if name in self._plugins else name, _why(error))
         self._on_change()
 
     async def _add(self, plugin_class: type[Plugin], source: str) -> None:
@@ -112,13 +112,12 @@ class PluginHost:
             )
             self._plugins[name] = ChildPlugin(setup, self._on_event, self._on_change)
             return
-        plugin = await asyncio.to_thread(plugin_class, self._app)
+        plugin = await asyncio.to_thread(call_in_thread, plugin_class, self._app)
         running = RunningPlugin(plugin, self._app)
         running.info()  # a ui_config that doesn't fit its schema fails here, not in a browser
         self._plugins[name] = running
 
-    def _keep_failed(self, source: str, reason: str) -> None:
-        name = source.rpartition(":")[2]
+    def _keep_failed(self, name: str, reason: str) -> None:
         namespace = f"/{self._app.state.endpoint_name}/{name}"
         self._failed[name] = PluginInfo(type=name, namespace=namespace, enabled=False, error=reason)
 
@@ -184,21 +183,25 @@ class PluginHost:
         await asyncio.gather(*(plugin.close() for plugin in self._plugins.values()))
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"needs the Python module {error.name}, which isn't installed there"
     return "".join(traceback.format_exception_only(type(error), error)).strip()
 
 
 def _cut(data: dict[str, Any]) -> bytes:
-    """Return `data` with its long texts cut to their tails, as JSON within the limit."""
-    room = MAX_EVENT // (2 * max(1, len(data)))
-    short = {
-        key: value[-room // 4 :] if isinstance(value, str) else value
-        for key, value in data.items()
-        if isinstance(value, str | int | float | bool | None)
-    }
-    return _encode({**short, "truncated": True})
+    """Return of `data` what an event may carry, as JSON: texts cut to their tails, what is nested left out."""
+    tail = MAX_EVENT // (8 * max(1, len(data)))  # characters; one may take six bytes
+    kept: dict[str, Any] = {}
+    size = 0
+    for key, value in data.items():
+        if not isinstance(value, str | int | float | bool | None):
+            continue
+        short = value[max(0, len(value) - tail) :] if isinstance(value, str) else value
+        size += len(_encode({key: short}))
+        if size < MAX_EVENT - 32:
+            kept[key] = short
+    return _encode({**kept, "truncated": True})
 
 
 def _say_failure(task: asyncio.Future[None]) -> None:

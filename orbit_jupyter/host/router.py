@@ -43,18 +43,20 @@ class Router:
             With the methods that the route has.
         """
         parts = path.strip("/").split("/")
+        others: set[str] = set()
         for pattern, handlers in self._table:
             values = _match(pattern, parts)
             if values is None:
                 continue
             handler = handlers.get(method) or (handlers.get("GET") if method == "HEAD" else None)
-            if handler is None:
-                allowed = sorted(handlers)
-                raise MethodNotAllowedError(
-                    f"{method} isn't answered on {'/'.join(pattern)}; {' and '.join(allowed)} is",
-                    data={"allow": allowed},
-                )
-            return handler, values
+            if handler is not None:
+                return handler, values
+            others.update(handlers)  # a route of the same shape may have the method
+        if others:
+            allowed = sorted(others)
+            raise MethodNotAllowedError(
+                f"{method} isn't answered on {path}; {' and '.join(allowed)} is", data={"allow": allowed}
+            )
         raise RouteNotFoundError(f"there is no route {method} {path}", available=self.names())
 
     def names(self) -> list[str]:

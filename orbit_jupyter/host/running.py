@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from orbit_jupyter.link import Answer, Canceller
-from orbit_jupyter.plugin import App, Handler, Plugin, Request, ui_config_to_dict
+from orbit_jupyter.plugin import App, Handler, Plugin, Request, call_in_thread, ui_config_to_dict
 from orbit_jupyter.protocol import (
     BadRequestError,
     Call,
@@ -25,6 +25,7 @@ from orbit_jupyter.protocol import (
     Reply,
     fail_from,
 )
+from orbit_jupyter.protocol.faults import sendable_text
 
 from .router import Router
 
@@ -57,6 +58,7 @@ class RunningPlugin:
     def handle(self, call: Call, answer: Answer) -> Canceller:
         """Begin a call. It is answered once; the returned function cancels its handler."""
         task = asyncio.get_running_loop().create_task(self._run(call, answer))
+        task.add_done_callback(lambda task: answer_cancelled(answer) if task.cancelled() else None)
 
         def cancel(_reason: str) -> None:
             task.cancel()
@@ -70,8 +72,8 @@ class RunningPlugin:
             request = Request(call, values, self._app)
             answer(_reply(await self._invoke(handler, request)))
         except asyncio.CancelledError:
-            answer(fail_from(CallCancelledError("the call was cancelled")))
-        except Exception as error:
+            answer_cancelled(answer)
+        except (Exception, SystemExit) as error:  # a library that calls sys.exit() must not end the endpoint
             answer(self._failure(call, error))
 
     async def _invoke(self, handler: Handler, request: Request) -> Any:
@@ -79,14 +81,14 @@ class RunningPlugin:
             return await handler(request)
         loop = asyncio.get_running_loop()
         try:
-            returned = await loop.run_in_executor(self._threads, handler, request)
+            returned = await loop.run_in_executor(self._threads, call_in_thread, handler, request)
         except asyncio.CancelledError:
             # The thread can't be stopped; its handler is told, and its answer goes nowhere.
             request.cancelled.set()
             raise
         return await returned if inspect.isawaitable(returned) else returned
 
-    def _failure(self, call: Call, error: Exception) -> Fail:
+    def _failure(self, call: Call, error: BaseException) -> Fail:
         fail = fail_from(error)
         meant = isinstance(error, OrbitError) and not isinstance(error, PluginError)
         if meant or (isinstance(getattr(error, "status_code", None), int) and not isinstance(error, PluginError)):
@@ -95,7 +97,7 @@ class RunningPlugin:
         log.error("%s raised, for call %s", where, call.trace or "-", exc_info=error)
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         # The bridge takes the traceback out again for anyone but the endpoint's own user.
-        return msgspec.structs.replace(fail, data={**fail.data, "traceback": trace[-16_000:]})
+        return msgspec.structs.replace(fail, data={**fail.data, "traceback": sendable_text(trace[-16_000:])})
 
     async def close(self) -> None:
         """End the plugin."""
@@ -104,6 +106,11 @@ class RunningPlugin:
         except Exception:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def answer_cancelled(answer: Answer) -> None:
+    """Answer a call that its caller took back, also one whose task never came to run."""
+    answer(fail_from(CallCancelledError("the call was cancelled")))
 
 
 def _reply(value: Any) -> Reply:

@@ -21,6 +21,7 @@ from .exceptions import HTTPException
 from .plugin import Handler, Plugin, Route
 from .request import Request
 from .session import PluginSession, SessionTable
+from .threads import call_in_thread
 from .ui import (
     UIConfig,
     UIField,
@@ -66,6 +67,7 @@ __all__ = [
     "UIMonitor",
     "UINotifications",
     "UIOption",
+    "call_in_thread",
     "parse",
     "parse_int",
     "ui_config_to_dict",

@@ -256,15 +256,18 @@ class PluginClient:
             return
         try:
             body = response.json()
-            detail = str(body.get("detail", body)) if isinstance(body, dict) else str(body)
-            code = str(body.get("code", "")) if isinstance(body, dict) else ""
         except ValueError:
-            detail, code = response.text, ""
+            body = response.text
+        told = dict(body) if isinstance(body, dict) else {"detail": body}
+        detail, code = str(told.pop("detail", body)), str(told.pop("code", ""))
+        transient = told.pop("transient", False) is True
         where = f"[{self._endpoint_id}/{self._plugin_name}]"
         text = " — ".join(
             part for part in (f"HTTP {response.status_code}", f"{where} {context}".strip(), detail) if part
         )
-        raise error_from(Fail(id=0, code=code, message=text, status=response.status_code))
+        data = {key: value for key, value in told.items() if key not in ("error", "status_code")}
+        status = response.status_code
+        raise error_from(Fail(id=0, code=code, message=text, transient=transient, status=status, data=data))
 
     def _require_session(self) -> str:
         if self.sid is None:

@@ -17,6 +17,7 @@ from .app import App
 from .client import PluginClient
 from .request import Request
 from .session import PluginSession, SessionTable
+from .threads import call_in_thread
 from .ui import UIConfig, ui_config_to_dict
 
 Handler = Callable[[Request], Any]
@@ -201,7 +202,7 @@ class Plugin:
             if inspect.iscoroutinefunction(func):
                 result: T = await func(session, *args, **more)
                 return result
-            returned = await asyncio.to_thread(func, session, *args, **more)
+            returned = await asyncio.to_thread(call_in_thread, func, session, *args, **more)
             if inspect.isawaitable(returned):
                 return await returned
             return returned
@@ -215,13 +216,11 @@ class Plugin:
 
     async def sweep(self) -> None:
         """Close the sessions whose time is over; the host calls this every few seconds."""
-        for session in self._sessions.expire():
-            await session.close()
+        await _close_all(self._sessions.expire())
 
     async def close(self) -> None:
         """Give back what the plugin holds, when its host ends. Override and call this one too."""
-        for sid in self._sessions:
-            await self._sessions.remove(sid).close()
+        await _close_all([self._sessions.remove(sid) for sid in self._sessions])
 
     # -- routes that every plugin has -------------------------------------------------------------------------
 
@@ -260,3 +259,11 @@ class Plugin:
             "version": self.version,
             "ui": ui_config_to_dict(self.ui_config),
         }
+
+
+async def _close_all(sessions: list[PluginSession]) -> None:
+    """Close every session, and raise the first error only then."""
+    ends = await asyncio.gather(*(session.close() for session in sessions), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end

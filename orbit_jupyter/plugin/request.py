@@ -40,7 +40,7 @@ class Request:
         self.path = call.path
         self.path_params: dict[str, str] = dict(path_params)
         self.query_params: dict[str, str] = dict(parse_qsl(call.query, keep_blank_values=True))
-        self.headers = call.headers
+        self.headers = {name.lower(): value for name, value in call.headers.items()}
         self.principal: Principal | None = call.principal
         self.time_left = call.time_left
         self.idempotency_key = call.key

@@ -1,6 +1,6 @@
 """Frames, codec, errors and handshake of Orbit's native protocol: pure, no I/O."""
 
-from .codec import MAX_BODY, MAX_FRAME, UnreadableFrameError, decode, encode
+from .codec import MAX_BODY, MAX_EVENT, MAX_FRAME, UnreadableFrameError, decode, encode
 from .errors import (
     BadRequestError,
     BridgeConnectionError,
@@ -25,7 +25,7 @@ from .errors import (
     TooLargeError,
     UnauthenticatedError,
 )
-from .faults import error_body, error_from, fail_from, reply_from
+from .faults import error_body, error_from, error_headers, fail_from, reply_from
 from .frames import (
     Ack,
     AnyFrame,
@@ -56,6 +56,7 @@ from .names import NAME, RESERVED, check_name
 
 __all__ = [
     "MAX_BODY",
+    "MAX_EVENT",
     "MAX_FRAME",
     "NAME",
     "PROTOCOL",
@@ -112,6 +113,7 @@ __all__ = [
     "encode",
     "error_body",
     "error_from",
+    "error_headers",
     "fail_from",
     "refuse_version",
     "reply_from",

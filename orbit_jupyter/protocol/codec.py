@@ -15,7 +15,10 @@ MAX_FRAME = 10 * 2**20
 MAX_BODY = 8 * 2**20
 """Bytes of a body that travels in one frame."""
 
-_encoder = msgspec.msgpack.Encoder()
+MAX_EVENT = 64 * 2**10
+"""Bytes of one event's data; more belongs into a call."""
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)  # an error's data may hold a path: better as text than not sent
 _decoder: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
 _anything = msgspec.msgpack.Decoder()
 
@@ -49,7 +52,7 @@ def decode(data: bytes) -> AnyFrame:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableFrameError(f"a frame can't be read: {error}", *_kind_and_id(data)) from None
 
 

@@ -12,7 +12,14 @@ from jupyter_server.auth.identity import PasswordIdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
-from orbit_jupyter.protocol import ForbiddenError, OrbitError, Principal, UnauthenticatedError, error_body
+from orbit_jupyter.protocol import (
+    ForbiddenError,
+    OrbitError,
+    Principal,
+    UnauthenticatedError,
+    error_body,
+    error_headers,
+)
 from orbit_jupyter.protocol.errors import BY_STATUS
 
 from ..border import credentials
@@ -43,15 +50,15 @@ class OrbitMixin(JupyterHandler):
         """
         authorization = self.request.headers.get("Authorization", "")
         secret = credentials(authorization) if authorization else None
-        if secret is not None:
-            self.request.headers["Authorization"] = f"token {secret}"
-            if hmac.compare_digest(secret.encode(), self.orbit.kernel_token.encode()):
-                self._jupyter_current_user = User(self.orbit.owner)
-                self._token_authenticated = True
+        if secret is not None and hmac.compare_digest(secret.encode(), self.orbit.kernel_token.encode()):
+            self._jupyter_current_user = User(self.orbit.owner)
+            self._token_authenticated = True
         elif not self.identity_provider.auth_enabled:
             raise web.HTTPError(
                 403, "Orbit needs Jupyter's login, and this server runs without one: set a token or a password"
             )
+        elif secret is not None:
+            self.request.headers["Authorization"] = f"token {secret}"
         await super().prepare(**more)
 
     async def principal(self) -> Principal:
@@ -84,11 +91,10 @@ class OrbitMixin(JupyterHandler):
             message = getattr(error, "log_message", None) or self._reason
             error = kind(str(message))
             error.status = status_code
-        for name in ("allow", "retry_after"):
-            if name in error.data:
-                value = error.data[name]
-                self.set_header(name.replace("_", "-"), ", ".join(value) if isinstance(value, list) else value)
+        for name, value in error_headers(error).items():
+            self.set_header(name.title(), value)
         self.set_header("Content-Type", "application/json")
+        self.set_header("X-Content-Type-Options", "nosniff")
         self.set_status(error.status)
         JupyterHandler.finish(self, msgspec.json.encode(error_body(error)))
 

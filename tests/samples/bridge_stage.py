@@ -1,0 +1,96 @@
+"""The bridge under test, a peer that dials it and does what the test wants, and the reader of its events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from orbit_jupyter.bridge.extension import OrbitExtension
+from orbit_jupyter.endpoint import EndpointService
+from orbit_jupyter.link import Address, Down, Found, Link
+from orbit_jupyter.link.transport import Transport
+from orbit_jupyter.protocol import AnyFrame, Call, Fail, Reply
+
+Start = Callable[..., Awaitable[EndpointService]]
+
+
+@dataclass
+class Bridge:
+    """The bridge under test and how to reach it."""
+
+    extension: OrbitExtension
+    url: str
+    token: str
+
+    def http(self, **headers: str) -> httpx.AsyncClient:
+        """Return an HTTP client with the server's token; ``authorization=""`` leaves it out."""
+        headers.setdefault("authorization", f"token {self.token}")
+        return httpx.AsyncClient(
+            base_url=self.url, headers={name: value for name, value in headers.items() if value}, timeout=20
+        )
+
+    def endpoint_token(self, name: str) -> str:
+        """Return a token for an endpoint of that name."""
+        return self.extension.tokens.create(name, self.extension.owner)[0]
+
+    def address(self, token: str) -> Address:
+        """Return where to dial with a token."""
+        return Address.parse(self.url, Found(token, "the test"), None)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the topology fulfils a condition."""
+        changed = asyncio.Event()
+
+        def told(*_: object) -> None:
+            changed.set()
+
+        self.extension.hub.watch(told)
+        try:
+            while not condition():
+                await asyncio.wait_for(changed.wait(), 20)
+                changed.clear()
+        finally:
+            self.extension.hub.unwatch(told)
+
+
+class Peer:
+    """An endpoint made by hand: it says and answers what the test wants."""
+
+    def __init__(self, transport: Transport, first: AnyFrame) -> None:
+        self.transport, self.first = transport, first
+        self.calls: list[Call] = []
+        self.reply: Reply | Fail = Reply(id=0, status=200)
+        self.link: Link | None = None
+        self._serving: asyncio.Task[Down] | None = None
+
+    def serve(self) -> asyncio.Task[Down]:
+        """Answer calls with `reply` from now on."""
+        self.link = Link(self.transport, on_call=self._on_call)
+        self._serving = asyncio.ensure_future(self.link.run())
+        return self._serving
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+        await self.transport.close()
+
+    def _on_call(self, call: Call, answer: Any) -> None:
+        self.calls.append(call)
+        answer(self.reply)
+
+
+async def sse(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """Yield the messages of an event stream, with their ids."""
+    id = None
+    async for line in response.aiter_lines():
+        if line.startswith("id: "):
+            id = line[4:]
+        elif line.startswith("data: "):
+            yield {"id": id, **json.loads(line[6:])}
