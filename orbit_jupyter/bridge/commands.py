@@ -35,6 +35,10 @@ class _TokenCommand(JupyterApp):
     words = 0
     usage = ""
 
+    @default("examples")
+    def _examples(self) -> str:
+        return f"    {self.usage}"
+
     @default("token_folder")
     def _token_folder(self) -> str:
         return str(orbit_home() / "tokens")

@@ -47,11 +47,13 @@ class OrbitExtension(ExtensionApp):
     subcommands: dict[str, Any] = {
         "token": (TokenApp, "Make, list and revoke the tokens that endpoints join with."),
     }
+    subcommand_description = "Run as `jupyter orbit SUBCOMMAND`; `jupyter orbit SUBCOMMAND --help` says more."
     examples = """
-    jupyter orbit                             the bridge on its own, without kernels, contents and Lab
-    jupyter orbit token create hpc1           a token for the endpoint hpc1; prints the token alone
+    jupyter orbit                      # the bridge on its own, without kernels, contents and Lab
+    jupyter orbit token create hpc1    # a token for the endpoint hpc1; prints the token alone
     jupyter orbit token list
     """
+    serverapp_config = {"open_browser": False}
 
     local_endpoint = Enum(
         ["auto", "on", "off"],
@@ -143,7 +145,7 @@ class OrbitExtension(ExtensionApp):
             else:
                 self.hub.first_use = self.start_local_endpoint
         try:
-            write_runtime_file(self._runtime_file, local_url, self.kernel_token)
+            write_runtime_file(self._runtime_file, local_url, self.kernel_token, serverapp.certfile or None)
         except OSError as error:
             self.log.warning("kernels of this server won't find the bridge by themselves: %s", error)
         self.log.info("Orbit bridge: %s", self.hub.url)

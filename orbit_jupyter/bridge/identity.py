@@ -22,10 +22,10 @@ def persisted_id(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def write_runtime_file(path: Path, url: str, token: str) -> None:
+def write_runtime_file(path: Path, url: str, token: str, cert: str | None) -> None:
     """Write where this server's bridge is, for its own kernels alone: mode 0600, whole or not at all."""
     aside = path.with_suffix(".new")
     aside.unlink(missing_ok=True)
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
+        json.dump({"url": url, "token": token, "cert": cert, "pid": os.getpid()}, file)
     aside.rename(path)

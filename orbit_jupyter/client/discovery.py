@@ -36,6 +36,7 @@ def find_address(url: str | None = None, cert: str | None = None, token: str | N
     if server is not None and found.value == server.url:
         # Never for another bridge: it would be given away.
         secret.look(place, lambda: server.token)
+        cert = cert or server.cert
     if "@" not in found.value:
         secret.file(orbit_home() / "client.token", secret=True)
     address = Address.parse(found.value, secret.found, find_cert(cert))
@@ -52,6 +53,7 @@ class _Server:
     path: Path
     url: str
     token: str
+    cert: str | None
 
 
 def _this_server() -> _Server | None:
@@ -66,5 +68,5 @@ def _this_server() -> _Server | None:
         text = read_text(path, secret=True)
         if text is not None:
             written = json.loads(text)
-            return _Server(path, str(written["url"]), str(written["token"]))
+            return _Server(path, str(written["url"]), str(written["token"]), written.get("cert"))
     return None

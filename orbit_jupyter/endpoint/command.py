@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     words = argparse.ArgumentParser(
         prog="orbit-endpoint",
-        description=__doc__,
+        description="Serve this machine through an Orbit bridge.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

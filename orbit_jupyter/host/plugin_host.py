@@ -198,9 +198,10 @@ def _cut(data: dict[str, Any]) -> bytes:
         if not isinstance(value, str | int | float | bool | None):
             continue
         short = value[max(0, len(value) - tail) :] if isinstance(value, str) else value
-        size += len(_encode({key: short}))
-        if size < MAX_EVENT - 32:
+        more = len(_encode({key: short}))
+        if size + more < MAX_EVENT - 32:
             kept[key] = short
+            size += more
     return _encode({**kept, "truncated": True})
 
 

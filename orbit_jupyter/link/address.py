@@ -21,6 +21,9 @@ CLIENT_TOKEN_VARIABLE = "RADICAL_ORBIT_CLIENT_TOKEN"  # noqa: S105 - the name of
 ENDPOINT_TOKEN_VARIABLE = "RADICAL_ORBIT_ENDPOINT_TOKEN"  # noqa: S105
 
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
 def orbit_home() -> Path:
     """Return ``~/.radical/orbit``, where the seed keeps its files too."""
     return Path.home() / ".radical" / "orbit"
@@ -167,7 +170,13 @@ class Address:
         """Return the trust for this address: the pinned certificate, else the system's; None without TLS."""
         if not self.url.startswith("https:"):
             return None
-        return ssl.create_default_context(cafile=self.cert)
+        context = ssl.create_default_context(cafile=self.cert)
+        if self.cert is not None:
+            # The server's own certificate is trust enough, whoever has signed it.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            # A certificate names the machine as others know it; on the machine itself that name can't be checked.
+            context.check_hostname = urlsplit(self.url).hostname not in LOOPBACK
+        return context
 
 
 def _without_secret(parts: SplitResult) -> str:

@@ -180,6 +180,6 @@ def test_the_bridges_id_stays(tmp_path: Path) -> None:
 def test_the_runtime_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "orbit-1.json"
     for url in ("http://a/orbit", "http://b/orbit"):
-        write_runtime_file(path, url, "secret")
+        write_runtime_file(path, url, "secret", None)
     assert "http://b/orbit" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+import trustme
 from stage import Server, endpoint, environment, server, wait_until
 
 from orbit_jupyter.client import BridgeClient
@@ -297,3 +298,32 @@ def test_jupyter_orbit_is_the_bridge_on_its_own(home: Path, tmp_path: Path) -> N
         ):
             assert httpx.get(base + path, headers=headers).status_code == 404, path
         assert httpx.get(f"{base}/orbit/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("named", ["127.0.0.1", "bridge.example.org"])
+def test_over_tls_the_certificate_is_pinned(home: Path, tmp_path: Path, named: str) -> None:
+    authority = trustme.CA()
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued = authority.issue_cert(named)
+    cert.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.write_bytes(issued.private_key_pem.bytes())
+    arguments = (
+        f"--ServerApp.certfile={cert}",
+        f"--ServerApp.keyfile={key}",
+        "--OrbitExtension.local_endpoint=on",
+    )
+    with server(home, *arguments) as lab:
+        assert lab.url.startswith("https:")
+        code = "import orbit_jupyter as o; print(o.connect()['local'].call('GET', '/sysinfo/version'))"
+        kernel = environment(home, JPY_PARENT_PID=str(lab.process.pid))
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=kernel, capture_output=True, text=True, check=False
+        )
+        assert "version" in done.stdout, done.stderr
+        token = lab.endpoint_token("hpc1")
+        client = BridgeClient(lab.url, cert=str(cert), token="the-token")
+        with endpoint(lab.url, "hpc1", token, tmp_path / "hpc1", *PLUGINS, "--cert", str(cert)), client:
+            assert client.wait_for_endpoint("hpc1", 30) == "hpc1"
+        with endpoint(lab.url, "hpc2", lab.endpoint_token("hpc2"), tmp_path / "hpc2", *PLUGINS) as untrusted:
+            assert untrusted.wait(20) == 1
+        assert "isn't trusted" in (tmp_path / "hpc2" / "hpc2.log").read_text()
