@@ -31,6 +31,7 @@ class ClientSession:
         self._subscriptions: dict[int, asyncio.Task[None]] = {}
         self.link.send(Topology(hub.registry.topology(), full=True))
         hub.watch(self._on_topology)
+        hub.clients.add(self.link)
 
     def _on_call(self, call: Call, answer: Answer) -> Canceller | None:
         return self._hub.call(call, self._principal, answer)
@@ -63,6 +64,7 @@ class ClientSession:
 
     def _end(self) -> None:
         self._hub.unwatch(self._on_topology)
+        self._hub.clients.discard(self.link)
         for task in self._subscriptions.values():
             task.cancel()
 

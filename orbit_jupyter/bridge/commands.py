@@ -1,14 +1,15 @@
-"""``jupyter orbit token create | list | revoke``."""
+"""``jupyter orbit``: the bridge on its own, and ``jupyter orbit token create | list | revoke``."""
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.application import JupyterApp
+from jupyter_core.application import JupyterApp, NoStart
 from traitlets import Unicode, default
 
 from orbit_jupyter.link import orbit_home
@@ -24,7 +25,7 @@ class _TokenCommand(JupyterApp):
     """What the three have in common."""
 
     name = "jupyter-orbit-token"
-    token_folder = Unicode(help="Folder with the endpoint tokens. Default: ~/.radical/orbit/tokens.").tag(
+    token_folder = Unicode(help="Folder with the endpoint tokens. Empty (default): ~/.radical/orbit/tokens.").tag(
         config=True
     )
     aliases: dict[Any, Any] = {
@@ -39,13 +40,10 @@ class _TokenCommand(JupyterApp):
     def _examples(self) -> str:
         return f"    {self.usage}"
 
-    @default("token_folder")
-    def _token_folder(self) -> str:
-        return str(orbit_home() / "tokens")
-
     @property
     def store(self) -> TokenStore:
-        return TokenStore(Path(self.token_folder).expanduser())
+        folder = Path(self.token_folder).expanduser() if self.token_folder else orbit_home() / "tokens"
+        return TokenStore(folder)
 
     def start(self) -> None:
         super().start()
@@ -72,7 +70,7 @@ class TokenCreateApp(_TokenCommand):
     description = __doc__
     usage = "jupyter orbit token create NAME [--expires 30d]"
     words = 1
-    expires = Unicode("never", help="How long it is good for: 30d, 12h, 15m, 45s or never (default).").tag(
+    expires = Unicode("never", help="How long it is good for: 30d, 12h, 15m, 45s, 2w or never (default).").tag(
         config=True
     )
     aliases: dict[Any, Any] = {**_TokenCommand.aliases, "expires": "TokenCreateApp.expires"}
@@ -131,3 +129,16 @@ class TokenApp(JupyterApp):
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run ``jupyter orbit``."""
+    words = sys.argv[1:] if argv is None else argv
+    with contextlib.suppress(NoStart):  # a subcommand has done it all
+        if words[:1] == ["token"]:
+            # Not by way of the server, which takes seconds to import.
+            TokenApp.launch_instance(words[1:])
+            return
+        from .extension import OrbitExtension
+
+        OrbitExtension.launch_instance(words)  # type: ignore[no-untyped-call]

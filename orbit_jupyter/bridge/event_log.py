@@ -63,9 +63,9 @@ class EventLog:
         return self.last - len(self.entries) + 1
 
     def append(self, endpoint: str, owner: str, event: Event) -> None:
-        """Add an event."""
+        """Add an event. It is the endpoint's owner's, whatever the endpoint says."""
         self.last += 1
-        self.entries.append(Logged(self.last, endpoint, event.owner or owner, event))
+        self.entries.append(Logged(self.last, endpoint, owner, event))
         self._bytes += len(event.data)
         while len(self.entries) > self._max_events or self._bytes > self._max_bytes:
             self._bytes -= len(self.entries.popleft().event.data)

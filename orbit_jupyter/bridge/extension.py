@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import logging
 import os
 import secrets
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.application import NoStart
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -107,6 +107,10 @@ class OrbitExtension(ExtensionApp):
         self._revocation: asyncio.Task[None] | None = None
         self._runtime_file = Path(jupyter_runtime_dir()) / f"orbit-{os.getpid()}.json"
         self.settings["orbit_extension"] = self
+        # What the parts log goes where the server's own log goes, at its level.
+        parts = logging.getLogger("orbit")
+        parts.handlers = list(self.log.handlers)
+        parts.setLevel(self.log.level)
 
     def initialize_handlers(self) -> None:
         """Add Orbit's routes."""
@@ -127,12 +131,13 @@ class OrbitExtension(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Start what needs the loop. Jupyter calls this once the server listens."""
         local_url = _loopback_url(serverapp)
+        certfile = _absolute(serverapp.certfile)
         self.hub.url = self.public_url.rstrip("/") or serverapp.connection_url.rstrip("/") + "/orbit"
         self._revocation = asyncio.ensure_future(self._watch_revocation())
         if not self._without_local():
             arguments = ["--url", local_url, "--plugins", self.local_plugins]
-            if serverapp.certfile:
-                arguments += ["--cert", serverapp.certfile]
+            if certfile is not None:
+                arguments += ["--cert", certfile]
             self._local = LocalEndpoint(
                 arguments,
                 self.tokens.lend(NAME, self.owner),
@@ -145,7 +150,7 @@ class OrbitExtension(ExtensionApp):
             else:
                 self.hub.first_use = self.start_local_endpoint
         try:
-            write_runtime_file(self._runtime_file, local_url, self.kernel_token, serverapp.certfile or None)
+            write_runtime_file(self._runtime_file, local_url, self.kernel_token, certfile)
         except OSError as error:
             self.log.warning("kernels of this server won't find the bridge by themselves: %s", error)
         self.log.info("Orbit bridge: %s", self.hub.url)
@@ -188,15 +193,14 @@ class OrbitExtension(ExtensionApp):
             self._runtime_file.unlink(missing_ok=True)
 
 
+def _absolute(path: str) -> str | None:
+    """Return a file's absolute path: kernels and endpoints have other working folders."""
+    return os.path.abspath(path) if path else None
+
+
 def _loopback_url(serverapp: ServerApp) -> str:
     """Return the bridge's URL for processes on this machine."""
     scheme = "https" if serverapp.certfile else "http"
     ip = "localhost" if serverapp.ip in ("", "0.0.0.0", "::", "*") else serverapp.ip  # noqa: S104
     host = f"[{ip}]" if ":" in ip else ip
     return f"{scheme}://{host}:{serverapp.port}{serverapp.base_url.rstrip('/')}/orbit"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run ``jupyter orbit``."""
-    with contextlib.suppress(NoStart):  # a subcommand has done it all
-        OrbitExtension.launch_instance(argv)  # type: ignore[no-untyped-call]

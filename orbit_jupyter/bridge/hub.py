@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, State
+from orbit_jupyter.link import Answer, Canceller, Link, State
 from orbit_jupyter.protocol import (
     MAX_EVENT,
     PROTOCOL,
@@ -71,6 +71,7 @@ class Hub:
         self.registry = Registry()
         self.events = EventLog(epoch=self.boot_id)
         self.own_call: Callable[[Call, Answer], Canceller | None] = _no_routes
+        self.clients: set[Link] = set()
         self._received = Received()
         self._expected: dict[str, asyncio.Future[None]] = {}
         self._absent: dict[str, str] = {}
@@ -285,11 +286,12 @@ class Hub:
             entry.link.send(frame)
 
     async def close(self) -> None:
-        """Tell every endpoint that the bridge ends; they dial again."""
+        """Tell every endpoint and client that the bridge ends; they dial again."""
         if self._telling is not None:
             self._telling.cancel()
         bye = Bye("the bridge is stopping")
-        await asyncio.gather(*(entry.link.close(bye) for entry in self.registry))
+        links = [entry.link for entry in self.registry] + list(self.clients)
+        await asyncio.gather(*(link.close(bye) for link in links))
 
 
 class Wakeup:

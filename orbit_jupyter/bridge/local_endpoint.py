@@ -19,6 +19,9 @@ NAME = "local"
 RESTARTS, WINDOW = 5, 120.0
 """A child that dies more often than so many times in so many seconds stays down."""
 
+MAX_LOG = 5 * 2**20
+"""Bytes beyond which a start begins a new log; one older one is kept."""
+
 ENDED_ON_PURPOSE = 0
 """Exit status of an endpoint that was told to end."""
 
@@ -52,7 +55,7 @@ class LocalEndpoint:
         self._on_coming, self._on_down = on_coming, on_down
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
-        self._ending = False
+        self._ending = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -62,7 +65,7 @@ class LocalEndpoint:
 
     def start(self) -> None:
         """Start it, unless it was started before."""
-        if self._task is None and not self._ending:
+        if self._task is None and not self._ending.is_set():
             self._on_coming()
             self._task = asyncio.ensure_future(self._supervise())
 
@@ -74,7 +77,7 @@ class LocalEndpoint:
             except OSError as error:
                 self._on_down(f"the local endpoint can't be started: {error}")
                 return
-            if self._ending:
+            if self._ending.is_set():
                 return
             if status == ENDED_ON_PURPOSE:
                 log.info("the local endpoint was ended")
@@ -90,6 +93,8 @@ class LocalEndpoint:
             log.error("the local endpoint ended with status %d; it is started again in %.1f s", status, wait)
             self._on_coming()
             await asyncio.sleep(wait)
+            if self._ending.is_set():
+                return
             self._on_coming()  # again: its old connection may have been there a moment longer than its process
 
     async def _run_once(self) -> int:
@@ -101,6 +106,8 @@ class LocalEndpoint:
         }
         environment["RADICAL_ORBIT_ENDPOINT_TOKEN"] = self._token
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        if self._log_file.exists() and self._log_file.stat().st_size > MAX_LOG:
+            self._log_file.replace(self._log_file.with_suffix(".log.1"))
         with self._log_file.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -121,7 +128,7 @@ class LocalEndpoint:
 
     async def stop(self) -> None:
         """End it: politely, and after five seconds not."""
-        self._ending = True
+        self._ending.set()
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -132,4 +139,8 @@ class LocalEndpoint:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         if self._task is not None:
+            self._task.cancel()  # it may be waiting for its next try
             await asyncio.gather(self._task, return_exceptions=True)
+        if self.pid is not None and self._process is not None:  # it was started just then
+            self._process.kill()
+            await self._process.wait()

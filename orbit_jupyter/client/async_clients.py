@@ -17,7 +17,6 @@ from orbit_jupyter.link.transport import Transport
 from orbit_jupyter.link.websocket import dial
 from orbit_jupyter.plugin import DEFAULT_TIMEOUT, AsyncPluginClient
 from orbit_jupyter.protocol import (
-    MAX_BODY,
     AnyFrame,
     BridgeConnectionError,
     Call,
@@ -28,7 +27,6 @@ from orbit_jupyter.protocol import (
     OrbitError,
     Reply,
     Subscribe,
-    TooLargeError,
     Topology,
     Welcome,
     fail_from,
@@ -153,8 +151,6 @@ class AsyncBridgeClient:
         OrbitError
             As it failed.
         """
-        if len(call.body) > MAX_BODY:
-            raise TooLargeError(f"a body of {len(call.body)} bytes is over the limit of {MAX_BODY}")
         link = self._link or await self._wait_for_link(call.time_left)
         return await link.request(call)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
 
 from orbit_jupyter.host import load_plugin_class
 from orbit_jupyter.plugin import Plugin, PluginClient
@@ -11,7 +10,6 @@ from orbit_jupyter.plugin import Plugin, PluginClient
 log = logging.getLogger("orbit.client")
 
 
-@lru_cache(maxsize=256)
 def client_class_of(plugin_type: str) -> type[PluginClient]:
     """Return the plugin's own client class; where it isn't installed here, one with the raw calls."""
     found = Plugin.get_plugin_class(plugin_type)

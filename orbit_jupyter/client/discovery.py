@@ -27,7 +27,12 @@ def find_address(url: str | None = None, cert: str | None = None, token: str | N
         If the token's file can be read by others.
     """
     server = _this_server()
-    place = f"the Jupyter server of this kernel ({server.path if server else 'this is no kernel of one'})"
+    if server is not None:
+        place = f"the Jupyter server of this kernel ({server.path})"
+    elif "JPY_PARENT_PID" in os.environ:
+        place = "the Jupyter server of this kernel (it has no Orbit bridge: is orbit-jupyter installed beside it?)"
+    else:
+        place = "the Jupyter server of this kernel (this is no kernel)"
     search = Search("bridge URL").argument(url).variable(URL_VARIABLE)
     search.look(place, lambda: server.url if server else None)
     found = search.file(orbit_home() / "bridge.url").require()

@@ -40,7 +40,7 @@ class ExitStatus(IntEnum):
 EPILOG = """
 exit status:
   0  ended by a signal, by the user at the bridge, or with its parent
-  1  failed: the URL, the certificate or the plugins are wrong, or an error of its own
+  1  failed: no URL or no token was found, the certificate or the plugins are wrong, or an error of its own
   2  the command line is wrong
   3  the bridge doesn't know the token, or it was revoked
   4  the name is held by another endpoint, reserved, or not the one that the token is for

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import logging
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,9 +30,6 @@ from .router import Router
 
 log = logging.getLogger("orbit.host")
 
-THREADS = 16
-"""Plain handlers of one plugin that run at once; more of them wait. Other plugins have threads of their own."""
-
 _JSON = {"content-type": "application/json"}
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -44,7 +40,6 @@ class RunningPlugin:
     def __init__(self, plugin: Plugin, app: App) -> None:
         self.plugin, self._app = plugin, app
         self._router = Router(plugin.routes)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"orbit-{plugin.instance_name}")
 
     def info(self) -> PluginInfo:
         """Return how listings show it."""
@@ -81,7 +76,7 @@ class RunningPlugin:
             return await handler(request)
         loop = asyncio.get_running_loop()
         try:
-            returned = await loop.run_in_executor(self._threads, call_in_thread, handler, request)
+            returned = await loop.run_in_executor(self.plugin.threads, call_in_thread, handler, request)
         except asyncio.CancelledError:
             # The thread can't be stopped; its handler is told, and its answer goes nowhere.
             request.cancelled.set()
@@ -105,7 +100,6 @@ class RunningPlugin:
             await self.plugin.close()
         except Exception:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def answer_cancelled(answer: Answer) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from orbit_jupyter.protocol import (
+    MAX_BODY,
     AnyFrame,
     Bye,
     Call,
@@ -25,6 +26,7 @@ from orbit_jupyter.protocol import (
     Ping,
     Pong,
     Reply,
+    TooLargeError,
     UnreadableFrameError,
     decode,
     encode,
@@ -69,6 +71,12 @@ class _Waiting:
     on_answer: Answer
     bulk: bool
     timer: asyncio.TimerHandle | None = field(default=None)
+
+
+def _check_size(body: bytes) -> None:
+    """Refuse what would break the connection, and with it every other call."""
+    if len(body) > MAX_BODY:
+        raise TooLargeError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY}")
 
 
 def _gone(reason: str) -> OrbitError:
@@ -135,10 +143,11 @@ class Link:
             return 0
         waiting = _Waiting(on_answer, lane_of(call) is Lane.BULK)
         try:
+            _check_size(call.body)
             if self._lanes.size > self.limits.queued_bytes:
                 raise OverloadedError("the link's send queue is full", data={"retry_after": 1})
             id = self._outgoing.open(waiting)
-        except OverloadedError as error:
+        except (OverloadedError, TooLargeError) as error:
             on_answer(fail_from(error))
             return 0
         waiting.timer = self._loop.call_later(max(0.0, call.time_left), self._expire, id, call.time_left)
@@ -258,6 +267,10 @@ class Link:
                 return
             if self._lanes.size > self.limits.queued_bytes and isinstance(reply, Reply):
                 reply = fail_from(OverloadedError("the answer found the send queue full", data={"retry_after": 1}))
+            try:
+                _check_size(reply.body if isinstance(reply, Reply) else b"")
+            except TooLargeError as error:
+                reply = fail_from(error)
             self.send(msgspec.structs.replace(reply, id=id))
 
         self._incoming.set_canceller(id, self._on_call(call, answer))

@@ -7,7 +7,9 @@ import inspect
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -19,6 +21,9 @@ from .request import Request
 from .session import PluginSession, SessionTable
 from .threads import call_in_thread
 from .ui import UIConfig, ui_config_to_dict
+
+THREADS = 16
+"""Blocking functions of one plugin that run at once; more of them wait. Each plugin has threads of its own."""
 
 Handler = Callable[[Request], Any]
 """Coroutine function, or a plain one, which runs in a worker thread."""
@@ -85,6 +90,7 @@ class Plugin:
         self._uid = f"{self._instance_name}.{uuid.uuid4().hex[:8]}"
         self._started = time.monotonic()
         self._sessions = SessionTable(self.session_ttl)
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"orbit-{self._instance_name}")
         self.routes: list[Route] = []
         self.add_route_post("register_session", self.register_session)
         self.add_route_post("unregister_session/{sid}", self.unregister_session)
@@ -202,7 +208,8 @@ class Plugin:
             if inspect.iscoroutinefunction(func):
                 result: T = await func(session, *args, **more)
                 return result
-            returned = await asyncio.to_thread(call_in_thread, func, session, *args, **more)
+            call = partial(call_in_thread, func, session, *args, **more)
+            returned = await asyncio.get_running_loop().run_in_executor(self.threads, call)
             if inspect.isawaitable(returned):
                 return await returned
             return returned
@@ -221,6 +228,7 @@ class Plugin:
     async def close(self) -> None:
         """Give back what the plugin holds, when its host ends. Override and call this one too."""
         await _close_all([self._sessions.remove(sid) for sid in self._sessions])
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     # -- routes that every plugin has -------------------------------------------------------------------------
 

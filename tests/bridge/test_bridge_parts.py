@@ -153,7 +153,7 @@ def test_a_reader_gets_what_it_wants_and_may_see(interest: Interest, numbers: li
     log.append("a", "ann", event(0))
     log.append("b", "ann", event(1))
     log.append("a", "ann", event(2, "u"))
-    log.append("b", "ann", event(3, "u", owner="bob"))
+    log.append("b", "bob", event(3, "u", owner="ann"))
     assert read_all(reader) == (0, numbers)
 
 

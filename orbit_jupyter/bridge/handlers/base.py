@@ -35,6 +35,8 @@ class OrbitMixin(JupyterHandler):
     """For handlers under ``/orbit/``; goes in front of the handler class that it is mixed into."""
 
     auth_resource = RESOURCE
+    needs_login = True
+    """Whether Jupyter's login decides; False where a token of Orbit's own does."""
 
     @property
     def orbit(self) -> OrbitExtension:
@@ -53,7 +55,7 @@ class OrbitMixin(JupyterHandler):
         if secret is not None and hmac.compare_digest(secret.encode(), self.orbit.kernel_token.encode()):
             self._jupyter_current_user = User(self.orbit.owner)
             self._token_authenticated = True
-        elif not self.identity_provider.auth_enabled:
+        elif self.needs_login and not self.identity_provider.auth_enabled:
             raise web.HTTPError(
                 403, "Orbit needs Jupyter's login, and this server runs without one: set a token or a password"
             )
@@ -89,6 +91,12 @@ class OrbitMixin(JupyterHandler):
         if not isinstance(error, OrbitError):
             kind = BY_STATUS.get(status_code, OrbitError)
             message = getattr(error, "log_message", None) or self._reason
+            if (
+                status_code == 403
+                and getattr(self, "_jupyter_current_user", None) is None
+                and message == "Forbidden"
+            ):
+                message = "log in first: send Jupyter's token (Authorization: token …, or HTTP Basic orbit:TOKEN)"
             error = kind(str(message))
             error.status = status_code
         for name, value in error_headers(error).items():

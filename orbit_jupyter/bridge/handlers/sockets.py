@@ -65,6 +65,7 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
 
     def open(self, *args: Any, **more: Any) -> None:
         # Not super().open(): it would begin Jupyter's own pings, in milliseconds.
+        self.set_nodelay(True)  # a small answer must not wait for the far side's delayed acknowledgement
         self._deadline = asyncio.get_running_loop().call_later(GREETING_TIME, self.close, 1002, "no greeting came")
 
     async def on_message(self, message: str | bytes) -> None:
@@ -105,6 +106,7 @@ class RegisterSocket(_OrbitSocket):
     """Where endpoints dial in, with a token of Orbit's own."""
 
     _grant: Grant
+    needs_login = False
 
     @allow_unauthenticated
     async def get(self, *args: Any, **more: Any) -> None:

@@ -31,7 +31,8 @@ class Report:
 def load_psij() -> None:
     """Import PSI/J, and keep it from logging what jobs are made of."""
     # At DEBUG it logs commands with their arguments, and whole job scripts.
-    logging.getLogger("psij").setLevel(logging.INFO)
+    # At INFO it says which optional libraries are missing; the list of executors tells the same.
+    logging.getLogger("psij").setLevel(logging.WARNING)
     # It warns of an import outside the main thread, where it can't take the process's SIGCHLD handler for itself:
     # that it shall not do, and looking ten times a second instead costs a job's end at most 0.1 s.
     logging.getLogger("psij.executors.local").addFilter(_about_the_job)
