@@ -97,7 +97,7 @@ class Dispatcher:
                 log.error("callbacks are too slow: %d notifications were dropped", dropped)
             try:
                 call()
-            except Exception:
+            except BaseException:  # a sys.exit() in one callback mustn't end the thread of all
                 log.exception("a callback failed")
 
     def close(self) -> None:

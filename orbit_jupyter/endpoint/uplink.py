@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import uuid
@@ -31,6 +30,7 @@ from orbit_jupyter.protocol import (
     error_from,
 )
 
+from .hop import Hop
 from .outbox import Outbox
 
 log = logging.getLogger("orbit.endpoint")
@@ -65,7 +65,6 @@ class Uplink:
         on_welcome: Callable[[Welcome], None],
     ) -> None:
         self._address, self._name, self._facts = address, name, facts
-        self._host_loop = host_loop
         self._on_call, self._on_topology, self._on_welcome = on_call, on_topology, on_welcome
         self._boot_id = uuid.uuid4().hex
         self._resume_key = uuid.uuid4().hex
@@ -73,6 +72,7 @@ class Uplink:
         self._outbox = Outbox(self._boot_id)
         self._link: Link | None = None
         self._loop = asyncio.new_event_loop()
+        self._here, self._there = Hop(self._loop), Hop(host_loop)
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.ended: Future[None] = Future()
@@ -101,8 +101,7 @@ class Uplink:
     # -- everything below runs on the uplink's own thread ------------------------------------------------------
 
     def _soon(self, what: Callable[..., None], *values: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to hear it any more
-            self._loop.call_soon_threadsafe(what, *values)
+        self._here.put(what, *values)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -197,8 +196,7 @@ class Uplink:
     # -- hops between the two threads ---------------------------------------------------------------------------
 
     def _to_host(self, what: Callable[..., object], *values: Any) -> None:
-        with contextlib.suppress(RuntimeError):
-            self._host_loop.call_soon_threadsafe(what, *values)
+        self._there.put(what, *values)
 
     def _hop(self, call: Call, answer: Answer) -> Canceller:
         """Begin a call on the host's loop; its answer and its cancel hop back and forth."""

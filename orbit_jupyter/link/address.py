@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import ssl
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 URL_VARIABLE = "RADICAL_ORBIT_BRIDGE_URL"
 CERT_VARIABLE = "RADICAL_ORBIT_BRIDGE_CERT"
@@ -135,7 +136,7 @@ class Address:
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         if scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
-                f"{_without_secret(parts)!r} is no URL of a bridge; it looks like https://host:8888/orbit"
+                f"{_without_secret(url)!r} is no URL of a bridge; it looks like https://host:8888/orbit"
             )
         if parts.password and token is None:
             token = Found(unquote(parts.password), "the URL")
@@ -179,8 +180,9 @@ class Address:
         return context
 
 
-def _without_secret(parts: SplitResult) -> str:
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def _without_secret(url: str) -> str:
+    """Return a URL, or what was meant to be one, without what stands before an ``@`` in it."""
+    return re.sub(r"^(\s*\w+://)?[^/?#]*@", r"\1", url)
 
 
 def find_cert(argument: str | None) -> str | None:

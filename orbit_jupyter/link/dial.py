@@ -58,7 +58,9 @@ async def greet(transport: Transport, hello: Hello, timeout: float = 20.0) -> We
         await transport.send(encode(hello))
         frame = decode(await asyncio.wait_for(transport.receive(), timeout))
     except (TransportClosedError, asyncio.TimeoutError) as error:
-        raise BridgeConnectionError(f"the bridge didn't answer the greeting: {error or 'timed out'}") from None
+        raise BridgeConnectionError(
+            f"the bridge didn't answer the greeting: {str(error) or 'timed out'}"
+        ) from None
     except UnreadableFrameError as error:
         raise BridgeConnectionError(f"what answers there isn't a bridge: {error}") from None
     if isinstance(frame, Welcome):

@@ -1,11 +1,11 @@
-"""What goes out next: control before calls before events before bulk, and bulk fairly among its streams."""
+"""What goes out next: control before calls before events before bulk before goodbye; bulk fairly by stream."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from enum import IntEnum
 
-from orbit_jupyter.protocol import AnyFrame, Call, Data, Events, Fail, Reply
+from orbit_jupyter.protocol import AnyFrame, Bye, Call, Data, Events, Fail, Reply
 
 BULK_BODY = 32 * 2**10
 """Bytes from which a body waits behind small calls."""
@@ -18,6 +18,7 @@ class Lane(IntEnum):
     CALL = 1
     EVENT = 2
     BULK = 3
+    LAST = 4
 
 
 def lane_of(frame: AnyFrame) -> Lane:
@@ -28,6 +29,8 @@ def lane_of(frame: AnyFrame) -> Lane:
         return Lane.BULK
     if isinstance(frame, Events):
         return Lane.EVENT
+    if isinstance(frame, Bye):
+        return Lane.LAST
     return Lane.CALL if isinstance(frame, Fail) else Lane.CONTROL
 
 
@@ -36,7 +39,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self.size = 0
-        self._lanes: tuple[deque[bytes], ...] = (deque(), deque(), deque())
+        self._lanes: dict[Lane, deque[bytes]] = {lane: deque() for lane in Lane if lane is not Lane.BULK}
         self._bulk: OrderedDict[int, deque[bytes]] = OrderedDict()
 
     def push(self, lane: Lane, data: bytes, stream: int = 0) -> None:
@@ -49,11 +52,12 @@ class Lanes:
 
     def pop(self) -> bytes | None:
         """Take out what goes next, or None."""
-        for lane in self._lanes:
-            if lane:
-                return self._taken(lane.popleft())
+        for lane in (Lane.CONTROL, Lane.CALL, Lane.EVENT):
+            if self._lanes[lane]:
+                return self._taken(self._lanes[lane].popleft())
         if not self._bulk:
-            return None
+            last = self._lanes[Lane.LAST]
+            return self._taken(last.popleft()) if last else None
         stream, waiting = self._bulk.popitem(last=False)
         data = waiting.popleft()
         if waiting:

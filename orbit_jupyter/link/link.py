@@ -15,6 +15,7 @@ import msgspec
 from orbit_jupyter.protocol import (
     MAX_BODY,
     AnyFrame,
+    BadRequestError,
     Bye,
     Call,
     Cancel,
@@ -24,6 +25,7 @@ from orbit_jupyter.protocol import (
     OrbitError,
     OverloadedError,
     Ping,
+    PluginError,
     Pong,
     Reply,
     TooLargeError,
@@ -71,6 +73,10 @@ class _Waiting:
     on_answer: Answer
     bulk: bool
     timer: asyncio.TimerHandle | None = field(default=None)
+
+
+# What the codec raises for text with lone surrogates and numbers beyond 64 bits.
+_UNENCODABLE = (TypeError, ValueError, OverflowError)
 
 
 def _check_size(body: bytes) -> None:
@@ -151,7 +157,10 @@ class Link:
             on_answer(fail_from(error))
             return 0
         waiting.timer = self._loop.call_later(max(0.0, call.time_left), self._expire, id, call.time_left)
-        self.send(msgspec.structs.replace(call, id=id))
+        try:
+            self.send(msgspec.structs.replace(call, id=id))
+        except _UNENCODABLE as error:
+            self._settle(fail_from(BadRequestError(f"the call can't be sent: {error}"), id))
         return id
 
     async def request(self, call: Call) -> Reply:
@@ -215,7 +224,14 @@ class Link:
     def _push(self, lane: Lane, frame: AnyFrame, stream: int = 0) -> None:
         if self.closed.done():
             return
-        self._lanes.push(lane, encode(frame), stream)
+        data = encode(frame)
+        try:
+            if lane <= Lane.CALL and not self._lanes.size and self._transport.send_now(data):
+                return
+        except TransportClosedError as error:
+            self.down(str(error))
+            return
+        self._lanes.push(lane, data, stream)
         if self._lanes.size > self.limits.queued_bytes // 4:
             self._room.clear()
         self._wake.set()
@@ -249,8 +265,8 @@ class Link:
         log.warning("%s", error)
         if error.id is not None and error.kind in ("reply", "fail"):
             self._settle(fail_from(error, error.id))
-        elif error.id is not None:
-            self.send(fail_from(error, error.id))
+        elif error.kind is not None:
+            self.send(fail_from(error, error.id or 0))
         else:
             self.send(Bye(reason=str(error), code=error.code))
             self.down(str(error))
@@ -263,17 +279,22 @@ class Link:
             return
 
         def answer(reply: Reply | Fail) -> None:
-            if not self._incoming.answered(id):
-                return
-            if self._lanes.size > self.limits.queued_bytes and isinstance(reply, Reply):
-                reply = fail_from(OverloadedError("the answer found the send queue full", data={"retry_after": 1}))
-            try:
-                _check_size(reply.body if isinstance(reply, Reply) else b"")
-            except TooLargeError as error:
-                reply = fail_from(error)
-            self.send(msgspec.structs.replace(reply, id=id))
+            if self._incoming.answered(id):
+                self._send_answer(msgspec.structs.replace(reply, id=id))
 
         self._incoming.set_canceller(id, self._on_call(call, answer))
+
+    def _send_answer(self, reply: Reply | Fail) -> None:
+        try:
+            if isinstance(reply, Reply):
+                _check_size(reply.body)
+                if self._lanes.size > self.limits.queued_bytes:
+                    raise OverloadedError("the answer found the send queue full", data={"retry_after": 1})
+            self.send(reply)
+        except OrbitError as error:
+            self.send(fail_from(error, reply.id))
+        except _UNENCODABLE as error:
+            self.send(fail_from(PluginError(f"the answer can't be sent: {error}"), reply.id))
 
     # -- the thin shell ------------------------------------------------------------------------------------------
 

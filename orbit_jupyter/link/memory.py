@@ -24,6 +24,15 @@ class MemoryTransport:
         except asyncio.QueueFull:
             await self._put_or_closed(data)
 
+    def send_now(self, data: bytes) -> bool:
+        if self._closed.is_set():
+            raise TransportClosedError(self._reason, 1000)
+        try:
+            self.peer._inbox.put_nowait(data)
+        except asyncio.QueueFull:
+            return False
+        return True
+
     async def _put_or_closed(self, data: bytes) -> None:
         put = asyncio.ensure_future(self.peer._inbox.put(data))
         closed = asyncio.ensure_future(self._closed.wait())

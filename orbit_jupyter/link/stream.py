@@ -29,6 +29,14 @@ class StreamTransport:
         except (OSError, RuntimeError) as error:
             raise TransportClosedError(str(error)) from None
 
+    def send_now(self, data: bytes) -> bool:
+        if self._writer.transport.get_write_buffer_size():
+            return False
+        if self._writer.transport.is_closing():
+            raise TransportClosedError("the other process closed the connection")
+        self._writer.write(len(data).to_bytes(_HEAD, "big") + data)
+        return True
+
     async def receive(self) -> bytes:
         try:
             size = int.from_bytes(await self._reader.readexactly(_HEAD), "big")

@@ -32,6 +32,14 @@ class Transport(Protocol):
         TransportClosedError
         """
 
+    def send_now(self, data: bytes) -> bool:
+        """Send one message if nothing waits before it; return whether it was sent.
+
+        Raises
+        ------
+        TransportClosedError
+        """
+
     async def receive(self) -> bytes:
         """Return the next message.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.protocol import State
 
 from orbit_jupyter.protocol import (
     MAX_FRAME,
@@ -31,6 +32,16 @@ class WebSocketTransport:
         except ConnectionClosed as error:
             raise _closed(error) from None
 
+    def send_now(self, data: bytes) -> bool:
+        connection = self._connection
+        if connection.transport.get_write_buffer_size():
+            return False
+        if connection.state is not State.OPEN:
+            raise TransportClosedError("the connection was lost")
+        connection.protocol.send_binary(data)
+        connection.send_data()
+        return True
+
     async def receive(self) -> bytes:
         try:
             data = await self._connection.recv()
@@ -39,7 +50,7 @@ class WebSocketTransport:
         return data if isinstance(data, bytes) else data.encode()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self._connection.close(code, reason[:120])
+        await self._connection.close(code, reason.encode()[:120].decode(errors="ignore"))
 
 
 async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketTransport:
@@ -83,7 +94,7 @@ async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketT
         ) from None
     except InvalidURI as error:
         raise BridgeConnectionError(f"{address.url} is no URL of a bridge: {error}", transient=False) from None
-    except (OSError, InvalidHandshake, TimeoutError) as error:
+    except (OSError, WebSocketException, TimeoutError) as error:
         raise BridgeConnectionError(
             f"no connection to the bridge at {address.url}: {error or 'timed out'}"
         ) from None

@@ -123,7 +123,6 @@ def test_callback_that_fails_is_logged_and_the_next_is_called(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="client/callbacks.py: only Exception is caught, so the thread ends")
 def test_callback_that_calls_sys_exit_does_not_end_the_others(dispatcher: Dispatcher) -> None:
     called = threading.Event()
 

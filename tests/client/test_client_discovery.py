@@ -130,7 +130,7 @@ def test_server_s_file_that_others_can_read_is_refused(places: Places) -> None:
 @pytest.mark.parametrize("pid", ["", "1; rm", "../4711", "4712"])
 def test_kernel_of_no_server_with_a_bridge_finds_none(places: Places, pid: str) -> None:
     places.server(pid=pid)
-    with pytest.raises(ValueError, match="this is no kernel of one"):
+    with pytest.raises(ValueError, match="it has no Orbit bridge"):
         find_address()
 
 

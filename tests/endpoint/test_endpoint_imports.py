@@ -70,12 +70,6 @@ def test_default_plugins_are_there(parent: Parent) -> None:
         "numpy",
         "orbit_jupyter.bridge",
         "orbit_jupyter.client",
-        pytest.param(
-            "tornado",
-            marks=pytest.mark.xfail(
-                strict=True, reason="link/dial.py: tenacity imports tornado where it is installed"
-            ),
-        ),
     ],
 )
 def test_parent_process_of_an_endpoint_imports_nothing_heavy(parent: Parent, heavy: str) -> None:

@@ -46,10 +46,7 @@ def test_what_is_no_url_of_a_bridge_is_refused(written: str) -> None:
     [
         f"ftp://orbit:{SECRET}@host/orbit",
         f"https://orbit:{SECRET}@/orbit",
-        pytest.param(
-            f"orbit:{SECRET}@host/orbit",
-            marks=pytest.mark.xfail(strict=True, reason="address.py: _without_secret knows no URL without //"),
-        ),
+        f"orbit:{SECRET}@host/orbit",
     ],
 )
 def test_refusal_of_a_url_never_shows_the_secret_in_it(written: str) -> None:

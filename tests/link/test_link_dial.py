@@ -216,7 +216,6 @@ async def test_bridge_that_hangs_up_on_the_greeting_is_transient() -> None:
     assert caught.value.transient
 
 
-@pytest.mark.xfail(strict=True, reason="dial.py: `error or 'timed out'` is never 'timed out'")
 async def test_bridge_that_never_answers_the_greeting_is_given_up_and_says_so() -> None:
     left, _right = memory_pair()
     with pytest.raises(BridgeConnectionError, match="timed out"):
@@ -340,10 +339,7 @@ async def test_connection_that_is_cut_is_lost() -> None:
     "reason",
     [
         "x" * 500,
-        pytest.param(
-            "ü" * 500,
-            marks=pytest.mark.xfail(strict=True, reason="websocket.py: 120 characters may be over 123 bytes"),
-        ),
+        "ü" * 500,
     ],
 )
 async def test_reason_that_is_too_long_for_a_close_frame_is_cut(reason: str) -> None:
@@ -382,7 +378,6 @@ async def test_certificate_is_trusted_where_it_is_pinned_and_else_refused_for_go
         await transport.close()
 
 
-@pytest.mark.xfail(strict=True, reason="websocket.py: InvalidProxy isn't an InvalidHandshake and comes through")
 async def test_proxy_that_is_no_proxy_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "nonsense://x")
     with pytest.raises(BridgeConnectionError):
