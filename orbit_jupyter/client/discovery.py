@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from orbit_jupyter.link import Address, Search, find_cert, orbit_home, read_text
 from orbit_jupyter.link.address import CLIENT_TOKEN_VARIABLE, URL_VARIABLE
@@ -26,7 +27,7 @@ def find_address(url: str | None = None, cert: str | None = None, token: str | N
     PermissionError
         If the token's file can be read by others.
     """
-    server = _this_server()
+    server = None if url and token else _this_server()
     if server is not None:
         place = f"the Jupyter server of this kernel ({server.path})"
     elif "JPY_PARENT_PID" in os.environ:
@@ -42,7 +43,7 @@ def find_address(url: str | None = None, cert: str | None = None, token: str | N
         # Never for another bridge: it would be given away.
         secret.look(place, lambda: server.token)
         cert = cert or server.cert
-    if "@" not in found.value:
+    if not urlsplit(found.value).password:
         secret.file(orbit_home() / "client.token", secret=True)
     address = Address.parse(found.value, secret.found, find_cert(cert))
     if not address.token:

@@ -86,8 +86,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command and exit with its status."""
-    sys.exit(run(argv))
+    """Run the command and exit with its status.
+
+    At once, once everything is closed: Python would wait for worker threads, and a handler that blocks for an hour
+    would keep the process for an hour.
+    """
+    status = run(argv)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def run(argv: list[str] | None = None) -> ExitStatus:

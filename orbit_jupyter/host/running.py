@@ -100,6 +100,8 @@ class RunningPlugin:
             await self.plugin.close()
         except Exception:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
+        finally:
+            self.plugin.threads.shutdown(wait=False, cancel_futures=True)
 
 
 def answer_cancelled(answer: Answer) -> None:

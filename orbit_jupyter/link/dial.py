@@ -13,7 +13,6 @@ from orbit_jupyter.protocol import (
     Bye,
     Hello,
     OrbitError,
-    ProtocolError,
     UnreadableFrameError,
     Welcome,
     decode,
@@ -71,7 +70,7 @@ async def greet(transport: Transport, hello: Hello, timeout: float = 20.0) -> We
             raise BridgeConnectionError(frame.reason)
         refusal = Fail(id=0, code=frame.code, message=frame.reason, status=kind.default_status)
         raise Refused(error_from(refusal))
-    raise ProtocolError(f"the bridge answered the greeting with {type(frame).__name__}")
+    raise BridgeConnectionError(f"the bridge answered the greeting with {type(frame).__name__}")
 
 
 async def dial_once(connect: Connect, hello: MakesHello) -> tuple[Transport, Welcome]:

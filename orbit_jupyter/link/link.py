@@ -323,6 +323,9 @@ class Link:
                     return
         except TransportClosedError as error:
             self.down(str(error))
+        except Exception as error:
+            log.exception("the link's writer failed")
+            self.down(f"the writer failed: {error}")
 
     async def _watch(self) -> None:
         while True:

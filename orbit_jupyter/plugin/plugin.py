@@ -227,8 +227,7 @@ class Plugin:
 
     async def close(self) -> None:
         """Give back what the plugin holds, when its host ends. Override and call this one too."""
-        await _close_all([self._sessions.remove(sid) for sid in self._sessions])
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        await _close_all(self._sessions.remove_all())
 
     # -- routes that every plugin has -------------------------------------------------------------------------
 

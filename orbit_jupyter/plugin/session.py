@@ -86,13 +86,15 @@ class SessionTable:
             It never was, or was unregistered.
         """
         kept = self._kept.get(sid)
+        now = self._clock()
+        # One whose time is over has expired, also before `expire` comes round to it.
+        if sid in self._expired or (kept is not None and self.ttl > 0 and kept.used < now - self.ttl):
+            raise SessionExpiredError(
+                f"session {sid} lay idle for more than {self.ttl:g} s and has expired; register a new one"
+            )
         if kept is None:
-            if sid in self._expired:
-                raise SessionExpiredError(
-                    f"session {sid} lay idle for more than {self.ttl:g} s and has expired; register a new one"
-                )
             raise SessionNotFoundError(f"there is no session {sid!r} here; register one")
-        kept.used = self._clock()
+        kept.used = now
         return kept.session
 
     def remove(self, sid: str) -> PluginSession:
@@ -100,6 +102,12 @@ class SessionTable:
         session = self.use(sid)
         del self._kept[sid]
         return session
+
+    def remove_all(self) -> list[PluginSession]:
+        """Take out all, expired ones too; the caller closes them."""
+        sessions = [kept.session for kept in self._kept.values()]
+        self._kept.clear()
+        return sessions
 
     def expire(self) -> list[PluginSession]:
         """Take out those whose time is over; the caller closes them."""

@@ -192,6 +192,24 @@ def test_a_signal_ends_it_cleanly(lab: Server, client: BridgeClient, tmp_path: P
         assert gone.wait(5)
 
 
+def test_a_blocked_handler_does_not_keep_the_process(lab: Server, client: BridgeClient, tmp_path: Path) -> None:
+    blocking = threading.Event()
+
+    def block() -> None:
+        with contextlib.suppress(EndpointDisconnectedError):
+            client["hpc1"].call("GET", "/sample/stuck")
+
+    with endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), tmp_path / "hpc1", *PLUGINS) as process:
+        client.wait_for_endpoint("hpc1", 30)
+        client.register_callback("hpc1", "sample", "blocking", lambda *_: blocking.set())
+        thread = threading.Thread(target=block)
+        thread.start()
+        assert blocking.wait(10)
+        process.terminate()
+        assert process.wait(15) == 0
+        thread.join(10)
+
+
 def test_disconnecting_ends_the_process(lab: Server, client: BridgeClient, tmp_path: Path) -> None:
     with endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), tmp_path / "hpc1", *PLUGINS) as process:
         client.wait_for_endpoint("hpc1", 30)

@@ -204,7 +204,7 @@ async def test_garbage_in_answer_to_the_greeting_is_no_bridge(answer: bytes) -> 
 
 
 async def test_other_frame_in_answer_to_the_greeting_is_named() -> None:
-    with pytest.raises(ProtocolError, match="with Ping"):
+    with pytest.raises(BridgeConnectionError, match="with Ping"):
         await greeted_with(encode(Ping(1.0)))
 
 

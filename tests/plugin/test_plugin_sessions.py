@@ -43,6 +43,14 @@ def test_session_that_lay_idle_expires_and_says_so(clock: Clock) -> None:
         table.remove("b")
 
 
+def test_session_has_expired_also_before_anyone_has_looked(clock: Clock) -> None:
+    table = table_of(clock, "a")
+    clock.now += 61
+    with pytest.raises(SessionExpiredError):
+        table.use("a")
+    assert sids(table.expire()) == ["a"]
+
+
 def test_session_that_never_was_is_not_found(clock: Clock) -> None:
     with pytest.raises(SessionNotFoundError, match="no session 'x'") as caught:
         table_of(clock, "a").use("x")

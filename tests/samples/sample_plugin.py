@@ -26,6 +26,7 @@ class SamplePlugin(Plugin):
         self.add_route_get("refuse/{status}", self.refuse)
         self.add_route_get("wait", self.wait)
         self.add_route_get("block", self.block)
+        self.add_route_get("stuck", self.stuck)
         self.add_route_get("cancelled", self.count_cancelled)
         self.add_route_post("notify", self.notify)
         self.add_route_get("empty/{kind}", self.empty)
@@ -68,6 +69,11 @@ class SamplePlugin(Plugin):
         request.cancelled.wait(60)
         self._dispatch_notify("unblocked", {})
         return {}
+
+    def stuck(self, request: Request) -> None:
+        """Hold a worker thread, whatever happens."""
+        self._dispatch_notify("blocking", {})
+        threading.Event().wait(120)
 
     async def count_cancelled(self, request: Request) -> int:
         """Return how many waits were cancelled."""
