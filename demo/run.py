@@ -40,18 +40,19 @@ def command(*more: str) -> list[str]:
 
 
 def server_info(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Wait for the server and return what its runtime file says."""
-    path = Path(jupyter_runtime_dir()) / f"jpserver-{process.pid}.json"
+    """Wait for the server and its bridge, and return what the server's runtime file says."""
+    folder = Path(jupyter_runtime_dir())
+    # The server writes its own file before it listens; the bridge writes this one after.
+    bridge, server = folder / f"orbit-{process.pid}.json", folder / f"jpserver-{process.pid}.json"
     until = time.monotonic() + START_TIME
-    while time.monotonic() < until:
+    while not bridge.exists():
         if process.poll() is not None:
-            raise SystemExit(f"the Jupyter server ended at once, with status {process.returncode}")
-        try:
-            info: dict[str, Any] = json.loads(path.read_text())
-            return info
-        except (FileNotFoundError, ValueError):
-            time.sleep(0.1)
-    raise SystemExit(f"the Jupyter server wasn't up after {START_TIME:g} s")
+            raise RuntimeError(f"the Jupyter server ended at once, with status {process.returncode}")
+        if time.monotonic() > until:
+            raise RuntimeError(f"the Jupyter server and its bridge weren't up after {START_TIME:g} s")
+        time.sleep(0.1)
+    info: dict[str, Any] = json.loads(server.read_text())
+    return info
 
 
 def run_notebook(info: dict[str, Any]) -> str:
@@ -113,7 +114,12 @@ def main() -> int:
     given = words.parse_args()
     if given.headless:
         return headless()
-    return subprocess.call(command(f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}"))
+    process = subprocess.Popen(command(f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}"))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # it is for the server, which asks whether to end
+            continue
 
 
 if __name__ == "__main__":

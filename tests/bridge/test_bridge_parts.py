@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orbit_jupyter.bridge.event_log import EventLog, Interest, Reader, Received
+from orbit_jupyter.bridge.extension import OrbitExtension
 from orbit_jupyter.bridge.identity import persisted_id, write_runtime_file
 from orbit_jupyter.bridge.tokens import TokenStore, parse_duration
 from orbit_jupyter.protocol import Event, Events, InvalidFieldError, ResourceNotFoundError
@@ -167,6 +168,26 @@ def test_events_that_were_sent_again_are_entered_once() -> None:
     assert received.new("a", Events("e", 6, [one])) == (2, [one])
     assert received.new("a", Events("new", 1, [two])) == (0, [two])
     assert received.last("a", "e") == 0
+
+
+@pytest.mark.parametrize(
+    ("local_endpoint", "under_a_hub", "wanted"),
+    [
+        ("auto", False, True),
+        ("auto", True, False),
+        ("on", False, True),
+        ("on", True, True),
+        ("off", False, False),
+        ("off", True, False),
+    ],
+)
+def test_whether_there_is_a_local_endpoint(
+    local_endpoint: str, under_a_hub: bool, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if under_a_hub:
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
+    extension = OrbitExtension(local_endpoint=local_endpoint)
+    assert extension._without_local() is not wanted
 
 
 def test_the_bridges_id_stays(tmp_path: Path) -> None:
