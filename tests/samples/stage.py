@@ -54,9 +54,9 @@ class Server:
         port: int = self.info["port"]
         return port
 
-    def client(self) -> BridgeClient:
+    def client(self, cert: str | None = None) -> BridgeClient:
         """Return a client with the server's token."""
-        return BridgeClient(self.url, token=self.info["token"])
+        return BridgeClient(self.url, cert, self.info["token"])
 
     def endpoint_token(self, name: str) -> str:
         """Make a token where this server looks for it."""
