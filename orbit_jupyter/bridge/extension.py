@@ -8,6 +8,7 @@ import getpass
 import logging
 import os
 import secrets
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Enum, Float, Unicode, default
 
 from orbit_jupyter.link import Limits, orbit_home
+from orbit_jupyter.protocol import ConflictError
 
 from .commands import TokenApp
 from .handlers import HANDLERS
@@ -26,6 +28,8 @@ from .local_endpoint import NAME, LocalEndpoint
 from .own_routes import OwnRoutes
 from .registry import Grant
 from .tokens import TokenStore
+
+log = logging.getLogger("orbit.bridge")
 
 
 class BridgeServerApp(ServerApp):
@@ -100,7 +104,7 @@ class OrbitExtension(ExtensionApp):
         self.kernel_token = secrets.token_urlsafe(32)
         self.tokens = TokenStore(Path(self.token_folder).expanduser())
         self.hub = Hub(persisted_id(orbit_home() / "bridge.id"))
-        self.own_routes = OwnRoutes(self.hub, self.tokens)
+        self.own_routes = OwnRoutes(self.hub, self.tokens, self._terminate)
         self.hub.own_call = self.own_routes.handle
         self.stopping = asyncio.Event()
         self._local: LocalEndpoint | None = None
@@ -154,6 +158,15 @@ class OrbitExtension(ExtensionApp):
         except OSError as error:
             self.log.warning("kernels of this server won't find the bridge by themselves: %s", error)
         self.log.info("Orbit bridge: %s", self.hub.url)
+
+    def _terminate(self) -> None:
+        if not isinstance(self.serverapp, BridgeServerApp):
+            raise ConflictError(
+                "this bridge is part of a Jupyter server with notebooks in it; end that server instead"
+            )
+        log.warning("the bridge was told to terminate")
+        # A moment later, so that the answer is on its way; the server ends as on any SIGTERM.
+        asyncio.get_running_loop().call_later(0.5, os.kill, os.getpid(), signal.SIGTERM)
 
     def _without_local(self) -> bool:
         """Return whether there is no local endpoint here."""

@@ -43,22 +43,29 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
 class OwnRoutes:
     """Answers the calls that are for the bridge itself."""
 
-    def __init__(self, hub: Hub, tokens: TokenStore) -> None:
-        self._hub, self._tokens = hub, tokens
+    def __init__(self, hub: Hub, tokens: TokenStore, terminate: Callable[[], None]) -> None:
+        self._hub, self._tokens, self._terminate = hub, tokens, terminate
         self._app = App()
         # (method, path, Jupyter's action, handler)
         table: list[tuple[str, str, str, Callable[[Request], Awaitable[Any]]]] = [
             ("POST", "endpoint/list", "read", self.list_topology),
             ("GET", "endpoints", "read", self.list_endpoints),
             ("POST", "endpoint/disconnect/{name}", "write", self.disconnect),
+            ("POST", "bridge/terminate", "execute", self.terminate),
             ("GET", "tokens", "read", self.list_tokens),
             ("POST", "tokens", "execute", self.create_token),
             ("DELETE", "tokens/{id}", "write", self.revoke_token),
         ]
         self._router = Router([Route(method, path, handler) for method, path, _, handler in table])
         self._actions = {handler: action for _, _, action, handler in table}
-        # The first segments that belong to the bridge; the grammar of names keeps endpoints off them.
-        self.prefixes = frozenset(path.partition("/")[0] for _, path, _, _ in table)
+        # The first segments that belong to the bridge; the grammar of names keeps endpoints off them. Under
+        # `bridge` its own plugins will be, so of that only whole paths are taken.
+        self._paths = frozenset(path for _, path, _, _ in table)
+        self.prefixes = frozenset(path.partition("/")[0] for path in self._paths) - {"bridge"}
+
+    def owns(self, path: str) -> bool:
+        """Return whether a path under ``/orbit/`` is for the bridge itself."""
+        return path in self._paths or path.partition("/")[0] in self.prefixes
 
     def handle(self, call: Call, answer: Answer) -> Canceller:
         """Begin a call; answered once."""
@@ -120,6 +127,17 @@ class OwnRoutes:
             raise BadRequestError("the bridge can't disconnect itself; end its server instead")
         self._hub.disconnect(name)
         return {"status": "shutdown", "endpoint": name}
+
+    async def terminate(self, request: Request) -> dict[str, Any]:
+        """End the bridge, where it is a server of its own.
+
+        Raises
+        ------
+        ConflictError
+            It is part of somebody's Jupyter server.
+        """
+        self._terminate()
+        return {"status": "terminating", "message": "the bridge ends; endpoints keep running and dial again"}
 
     async def list_tokens(self, request: Request) -> dict[str, Any]:
         """Return the tokens, without their secrets."""

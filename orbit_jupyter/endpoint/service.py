@@ -9,7 +9,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,7 +17,7 @@ from orbit_jupyter._version import __version__
 from orbit_jupyter.host import PluginHost, detect
 from orbit_jupyter.link import Address, Search, find_cert, orbit_home
 from orbit_jupyter.link.address import ENDPOINT_TOKEN_VARIABLE, URL_VARIABLE
-from orbit_jupyter.plugin import App, AppState
+from orbit_jupyter.plugin import App, AppState, Plugin
 from orbit_jupyter.protocol import HostFacts, Welcome, check_name
 
 from .uplink import Uplink
@@ -195,6 +195,50 @@ class EndpointService:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(10)
 
+    async def register_dynamic_plugin(self, cls: type[Plugin], instance_name: str, **more: Any) -> None:
+        """Add an instance of a plugin while the endpoint runs; bridge and clients see it at once.
+
+        Parameters
+        ----------
+        cls, instance_name
+            The plugin's class, and the instance's name in routes.
+        more
+            Further arguments of the class.
+
+        Raises
+        ------
+        ValueError
+            If the name can't be, or is taken.
+        RuntimeError
+            If the endpoint doesn't run.
+        """
+        await self._on_host(self._running_host().add(cls, instance_name, **more))
+
+    async def deregister_dynamic_plugin(self, name: str) -> None:
+        """Take a plugin out again.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name.
+        RuntimeError
+            If the endpoint doesn't run.
+        """
+        await self._on_host(self._running_host().remove(name))
+
+    def _running_host(self) -> PluginHost:
+        if self._host is None or self._loop is None or self._loop.is_closed():
+            raise RuntimeError(f"endpoint {self.name} doesn't run")
+        return self._host
+
+    async def _on_host(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something on the loop that the plugins live on, from whichever loop."""
+        assert self._loop is not None
+        if asyncio.get_running_loop() is self._loop:
+            await work
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
     async def send_notification(self, plugin: str, topic: str, data: dict[str, Any]) -> None:
         """Send an event in the name of a plugin.
 
@@ -203,9 +247,7 @@ class EndpointService:
         RuntimeError
             If the endpoint doesn't run.
         """
-        if self._host is None:
-            raise RuntimeError(f"endpoint {self.name} doesn't run")
-        self._host.notify(plugin, topic, data, "", "")
+        self._running_host().notify(plugin, topic, data, "", "")
 
 
 def _take_url(state: AppState, welcome: Welcome) -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from orbit_jupyter.protocol import (
     Call,
     EndpointDisconnectedError,
     Event,
+    InvalidFieldError,
     OrbitError,
     PluginInfo,
     PluginNotFoundError,
@@ -66,6 +68,7 @@ class PluginHost:
         self._app, self._on_event, self._on_change, self._in_child = app, on_event, on_change, in_child
         self._plugins: dict[str, RunningPlugin | ChildPlugin] = {}
         self._failed: dict[str, PluginInfo] = {}
+        self._adding: set[str] = set()
         app.state.notify = self.notify
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -116,6 +119,54 @@ class PluginHost:
         running = RunningPlugin(plugin, self._app)
         running.info()  # a ui_config that doesn't fit its schema fails here, not in a browser
         self._plugins[name] = running
+
+    async def add(self, plugin_class: type[Plugin], instance_name: str, **more: Any) -> None:
+        """Add an instance of a plugin while the host runs; everyone sees it at once.
+
+        Parameters
+        ----------
+        plugin_class
+            Lives in this process, whatever its `isolation` says: what is made at run time has no source to import.
+        instance_name
+            Its name in routes.
+        more
+            Further arguments of the class.
+
+        Raises
+        ------
+        ValueError
+            If the name can't be, or is taken.
+        """
+        try:
+            check_name(instance_name, "plugin instance")
+        except InvalidFieldError as error:
+            raise ValueError(str(error)) from None
+        if instance_name in self._plugins or instance_name in self._adding:
+            raise ValueError(f"there is a plugin {instance_name} already")
+        self._adding.add(instance_name)
+        try:
+            make = partial(plugin_class, self._app, instance_name=instance_name, **more)
+            running = RunningPlugin(await asyncio.to_thread(call_in_thread, make), self._app)
+            running.info()
+            self._plugins[instance_name] = running
+        finally:
+            self._adding.discard(instance_name)
+        self._failed.pop(instance_name, None)
+        self._on_change()
+
+    async def remove(self, instance_name: str) -> None:
+        """Take a plugin out and close it; calls to it are answered 404 from now on.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name.
+        """
+        plugin = self._plugins.pop(instance_name, None)
+        if plugin is None:
+            raise ValueError(f"there is no plugin {instance_name}")
+        self._on_change()
+        await plugin.close()
 
     def _keep_failed(self, name: str, reason: str) -> None:
         namespace = f"/{self._app.state.endpoint_name}/{name}"

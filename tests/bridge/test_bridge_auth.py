@@ -23,6 +23,7 @@ ROUTES = [
     ("GET", "/endpoints"),
     ("POST", "/endpoint/list"),
     ("POST", "/endpoint/disconnect/hpc1"),
+    ("POST", "/bridge/terminate"),
     ("GET", "/tokens"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/abc"),
@@ -126,6 +127,7 @@ async def test_the_authorizer_decides_by_action(
         ("POST", "/tokens"),
         ("DELETE", "/tokens/x"),
         ("POST", "/endpoint/disconnect/hpc1"),
+        ("POST", "/bridge/terminate"),
     ]
     async with bridge.http() as http:
         for method, path in allowed:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from bridge_stage import Bridge, Start, sse
+from sample_plugin import SamplePlugin
 
 
 async def test_lists_an_endpoint_with_its_plugins(bridge: Bridge, start_endpoint: Start) -> None:
@@ -309,3 +310,34 @@ async def test_ids_of_two_callers_never_meet(bridge: Bridge, start_endpoint: Sta
     async with bridge.http() as http:
         numbers = await asyncio.gather(*(call(http, number) for number in range(40)))
     assert numbers == list(range(40))
+
+
+async def test_a_bridge_that_is_part_of_a_server_does_not_terminate(bridge: Bridge) -> None:
+    async with bridge.http() as http:
+        answer = await http.post("/bridge/terminate")
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert "end that server" in answer.json()["detail"]
+        assert (await http.get("/bridge/sysinfo/version")).json()["code"] == "endpoint-not-found"
+
+
+async def test_a_plugin_made_at_run_time_is_seen_at_once(bridge: Bridge, start_endpoint: Start) -> None:
+    service = await start_endpoint()
+    async with bridge.http() as http:
+        await service.register_dynamic_plugin(SamplePlugin, "second")
+        await bridge.until(lambda: "second" in bridge.extension.hub.registry.require("hpc1").plugins)
+        listed = (await http.post("/endpoint/list")).json()["data"]["endpoints"]["hpc1"]["plugins"]
+        assert (listed["second"]["type"], listed["second"]["namespace"]) == ("sample", "/hpc1/second")
+        assert (await http.get("/hpc1/second/version")).json() == {"version": "1.2.3"}
+        with pytest.raises(ValueError, match="already"):
+            await service.register_dynamic_plugin(SamplePlugin, "second")
+        with pytest.raises(ValueError, match="routes use it"):
+            await service.register_dynamic_plugin(SamplePlugin, "bridge")
+        await service.deregister_dynamic_plugin("second")
+        await bridge.until(lambda: "second" not in bridge.extension.hub.registry.require("hpc1").plugins)
+        assert (await http.get("/hpc1/second/version")).status_code == 404
+        assert (await http.get("/hpc1/sample/version")).status_code == 200
+    with pytest.raises(ValueError, match="no plugin second"):
+        await service.deregister_dynamic_plugin("second")
+    await asyncio.to_thread(service.stop)
+    with pytest.raises(RuntimeError, match="doesn't run"):
+        await service.register_dynamic_plugin(SamplePlugin, "third")

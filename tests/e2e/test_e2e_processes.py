@@ -316,6 +316,9 @@ def test_jupyter_orbit_is_the_bridge_on_its_own(home: Path, tmp_path: Path) -> N
         ):
             assert httpx.get(base + path, headers=headers).status_code == 404, path
         assert httpx.get(f"{base}/orbit/", headers=headers).status_code == 200
+        terminating = httpx.post(f"{base}/orbit/bridge/terminate", headers=headers)
+        assert terminating.json()["status"] == "terminating"
+        assert alone.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("named", ["127.0.0.1", "bridge.example.org"])

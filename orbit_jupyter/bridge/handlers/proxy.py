@@ -91,7 +91,7 @@ class ProxyHandler(OrbitMixin, APIHandler):
         # The path as it came, still percent-encoded: an encoded slash belongs to its segment.
         raw = self.request.path[len(self.orbit.base_path) :].strip("/")
         first, _, rest = raw.partition("/")
-        own = unquote(first) in self.orbit.own_routes.prefixes
+        own = self.orbit.own_routes.owns(unquote(raw))
         if not own and not rest:
             rest = "/"
         return Call(
