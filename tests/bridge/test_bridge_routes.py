@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from bridge_stage import Bridge, Start, sse
+from bridge_stage import Bridge, EventStream, Start
 from sample_plugin import SamplePlugin
+from stage import wait_until
 
 
 async def test_lists_an_endpoint_with_its_plugins(bridge: Bridge, start_endpoint: Start) -> None:
@@ -172,15 +173,14 @@ async def test_a_wrong_timeout_is_refused(bridge: Bridge, text: str, status: int
 
 async def test_an_http_client_that_goes_cancels_its_call(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint()
-    async with bridge.http() as http, http.stream("GET", "/events") as events:
-        messages = sse(events)
-        await anext(messages)
+    async with EventStream(bridge) as events:
+        await events.next()
         async with bridge.http() as other:
             call = asyncio.ensure_future(other.get("/hpc1/sample/wait"))
-            assert (await anext(messages))["data"]["topic"] == "waiting"
+            assert (await events.next())["data"]["topic"] == "waiting"
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
-        assert (await anext(messages))["data"]["topic"] == "cancelled"
+        assert (await events.next())["data"]["topic"] == "cancelled"
 
 
 async def test_a_body_over_the_limit_is_413(bridge: Bridge, start_endpoint: Start) -> None:
@@ -205,12 +205,11 @@ async def test_disconnect_ends_an_endpoint_for_good(bridge: Bridge, start_endpoi
 
 async def test_an_endpoint_that_goes_fails_its_calls_at_once(bridge: Bridge, start_endpoint: Start) -> None:
     service = await start_endpoint()
-    async with bridge.http() as http, http.stream("GET", "/events") as events:
-        messages = sse(events)
-        await anext(messages)
+    async with EventStream(bridge) as events:
+        await events.next()
         async with bridge.http() as other:
             call = asyncio.ensure_future(other.get("/hpc1/sample/wait"))
-            await anext(messages)
+            await events.next()
             await asyncio.to_thread(service.stop)
             answer = await asyncio.wait_for(call, 5)
     body = answer.json()
@@ -220,15 +219,14 @@ async def test_an_endpoint_that_goes_fails_its_calls_at_once(bridge: Bridge, sta
 
 async def test_events_begin_with_topology_and_carry_ids(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint()
-    async with bridge.http() as http, http.stream("GET", "/events") as events:
+    async with EventStream(bridge) as events:
         assert events.headers["content-type"] == "text/event-stream"
-        messages = sse(events)
-        first = await anext(messages)
+        first = await events.next()
         assert first["topic"] == "topology"
         assert list(first["data"]["endpoints"]) == ["hpc1"]
         async with bridge.http() as other:
             await other.post("/hpc1/sample/notify", json={"count": 2})
-        one, two = await anext(messages), await anext(messages)
+        one, two = await events.next(), await events.next()
     assert one["topic"] == "notification"
     assert one["data"] == {"endpoint": "hpc1", "plugin": "sample", "topic": "counted", "data": {"number": 0}}
     assert two["data"]["data"] == {"number": 1}
@@ -237,29 +235,34 @@ async def test_events_begin_with_topology_and_carry_ids(bridge: Bridge, start_en
 
 async def test_a_reader_goes_on_behind_what_it_has_seen(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint()
-    async with bridge.http() as http:
-        async with http.stream("GET", "/events") as events:
-            messages = sse(events)
-            await anext(messages)
-            async with bridge.http() as other:
-                await other.post("/hpc1/sample/notify", json={"count": 5})
-            seen = await anext(messages)
-        async with http.stream("GET", "/events", headers={"Last-Event-ID": seen["id"]}) as events:
-            messages = sse(events)
-            await anext(messages)
-            numbers = [(await anext(messages))["data"]["data"]["number"] for _ in range(4)]
+    async with EventStream(bridge) as events:
+        await events.next()
+        async with bridge.http() as http:
+            await http.post("/hpc1/sample/notify", json={"count": 5})
+        seen = await events.next()
+    async with EventStream(bridge, **{"Last-Event-ID": seen["id"]}) as events:
+        await events.next()
+        numbers = [(await events.next())["data"]["data"]["number"] for _ in range(4)]
     assert numbers == [1, 2, 3, 4]
+
+
+async def test_a_reader_that_goes_leaves_no_subscription_behind(bridge: Bridge) -> None:
+    hub = bridge.extension.hub
+    async with EventStream(bridge) as events:
+        await events.next()
+        assert (len(hub._readers), len(hub._watchers)) == (1, 1)
+    gone = asyncio.to_thread(wait_until, lambda: not hub._readers and not hub._watchers, "no reader is left", 5)
+    await gone
 
 
 async def test_events_can_be_asked_for_by_topic(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint()
-    async with bridge.http() as http, http.stream("GET", "/events?topic=cancelled") as events:
-        messages = sse(events)
-        await anext(messages)
+    async with EventStream(bridge, "?topic=cancelled") as events:
+        await events.next()
         async with bridge.http() as other:
             await other.post("/hpc1/sample/notify", json={"count": 3})
             await other.get("/hpc1/sample/wait", headers={"X-Orbit-Timeout": "0.1"})
-        assert (await anext(messages))["data"]["topic"] == "cancelled"
+        assert (await events.next())["data"]["topic"] == "cancelled"
 
 
 async def test_the_page_lists_endpoints_and_what_failed_to_load(bridge: Bridge, start_endpoint: Start) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -86,11 +87,41 @@ class Peer:
         answer(self.reply)
 
 
-async def sse(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    """Yield the messages of an event stream, with their ids."""
-    id = None
-    async for line in response.aiter_lines():
-        if line.startswith("id: "):
-            id = line[4:]
-        elif line.startswith("data: "):
-            yield {"id": id, **json.loads(line[6:])}
+class EventStream:
+    """Reads ``GET /events`` line by line. (httpx reads it with generators that outlive a test.)"""
+
+    def __init__(self, bridge: Bridge, query: str = "", **headers: str) -> None:
+        self._url = urlsplit(f"{bridge.url}/events{query}")
+        self._asked = {"Host": self._url.netloc, "Authorization": f"token {bridge.token}", **headers}
+        self.headers: dict[str, str] = {}
+
+    async def __aenter__(self) -> EventStream:
+        self._reader, self._writer = await asyncio.open_connection(self._url.hostname, self._url.port)
+        asked = "".join(f"{name}: {value}\r\n" for name, value in self._asked.items())
+        # HTTP/1.0, so that the body comes as it is, not in chunks.
+        self._writer.write(f"GET {self._url.path}?{self._url.query} HTTP/1.0\r\n{asked}\r\n".encode())
+        status = await self._line()
+        assert " 200 " in status, status
+        while line := await self._line():
+            name, _, value = line.partition(": ")
+            self.headers[name.lower()] = value
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    async def _line(self) -> str:
+        return (await asyncio.wait_for(self._reader.readline(), 20)).decode().rstrip("\r\n")
+
+    async def next(self) -> dict[str, Any]:
+        """Return the next message, with its id."""
+        id = None
+        while True:
+            line = await self._line()
+            if line.startswith("id: "):
+                id = line[4:]
+            elif line.startswith("data: "):
+                return {"id": id, **json.loads(line[6:])}
+            else:
+                assert line == "" or line.startswith(":"), line

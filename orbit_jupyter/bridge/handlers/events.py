@@ -13,6 +13,7 @@ from tornado.iostream import StreamClosedError
 from orbit_jupyter.protocol import EndpointInfo
 
 from ..event_log import Interest, Logged
+from ..hub import Wakeup
 from .base import OrbitMixin
 
 KEEP_ALIVE = 15.0
@@ -25,6 +26,8 @@ class EventsHandler(OrbitMixin, APIHandler):
     """``GET /events``, with ``?endpoint=``, ``?plugin=`` and ``?topic=`` to ask for less."""
 
     _track_activity = False
+    _wakeup: Wakeup | None = None
+    _gone = False
 
     @web.authenticated
     async def get(self) -> None:
@@ -41,7 +44,7 @@ class EventsHandler(OrbitMixin, APIHandler):
             self.get_query_argument("topic", ""),
             principal.user,
         )
-        wakeup = hub.subscribe(interest, self._after())
+        wakeup = self._wakeup = hub.subscribe(interest, self._after())
         topology_changed = True
 
         def on_topology(_changed: dict[str, EndpointInfo], _removed: list[str]) -> None:
@@ -51,7 +54,7 @@ class EventsHandler(OrbitMixin, APIHandler):
 
         hub.watch(on_topology)
         try:
-            while not self.orbit.stopping.is_set():
+            while not self._gone and not self.orbit.stopping.is_set():
                 if topology_changed:
                     topology_changed = False
                     self.write(_message("topology", self.orbit.own_routes.topology()))
@@ -68,6 +71,13 @@ class EventsHandler(OrbitMixin, APIHandler):
         finally:
             hub.unwatch(on_topology)
             hub.unsubscribe(wakeup)
+
+    def on_connection_close(self) -> None:
+        """End the subscription of a reader that has gone, without waiting for an event to find out."""
+        super().on_connection_close()
+        self._gone = True
+        if self._wakeup is not None:
+            self._wakeup.event.set()
 
     async def _wait(self, more: Any) -> None:
         waits = {asyncio.ensure_future(more), asyncio.ensure_future(self.orbit.stopping.wait())}
