@@ -68,12 +68,21 @@ def test_blocking_call_on_the_loop_s_own_thread_is_refused(loop: LoopThread) -> 
     assert loop.run(where(1)) == (1, "orbit-client")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have SIGINT raise KeyboardInterrupt, also in a run that was started in the background and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def main_thread_waits() -> bool:
     """Return whether the main thread is within a wait for a future."""
     frame = sys._current_frames()[threading.main_thread().ident or 0]
     return frame.f_code is threading.Condition.wait.__code__
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_cancels_the_coroutine_and_is_raised_when_that_is_on_its_way(loop: LoopThread) -> None:
     cancelled = threading.Event()
 
