@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, Link, State
+from orbit_jupyter.link import Answer, Canceller, Link, State, begin
 from orbit_jupyter.protocol import (
     MAX_EVENT,
     PROTOCOL,
@@ -18,7 +19,6 @@ from orbit_jupyter.protocol import (
     AnyFrame,
     Bye,
     Call,
-    CallCancelledError,
     EndpointDisconnectedError,
     EndpointInfo,
     EndpointNotFoundError,
@@ -201,8 +201,7 @@ class Hub:
             return _forward(entry, call, principal, answer)
         expected = self._expected.get(call.endpoint)
         if expected is not None:
-            task = asyncio.ensure_future(self._call_later(expected, call, principal, answer))
-            return lambda _reason: _cancel(task)
+            return begin(self._call_later(expected, call, principal, answer), answer)
         answer(fail_from(self._missing(call.endpoint)))
         return None
 
@@ -219,8 +218,6 @@ class Hub:
             await asyncio.wait_for(asyncio.shield(expected), min(call.time_left, EXPECT))
             left = call.time_left - (time.monotonic() - began)
             entry = self.registry.require(call.endpoint)
-        except asyncio.CancelledError:
-            answer(fail_from(CallCancelledError("the call was cancelled")))
         except asyncio.TimeoutError:
             waited = time.monotonic() - began
             reason = f"endpoint {call.endpoint} is being started and wasn't there after {waited:.0f} s"
@@ -228,7 +225,14 @@ class Hub:
         except OrbitError as error:
             answer(fail_from(error))
         else:
-            _forward(entry, msgspec.structs.replace(call, time_left=left), principal, answer)
+            answered: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
+            call = msgspec.structs.replace(call, time_left=left)
+            cancel = _forward(entry, call, principal, partial(_settle, answered))
+            try:
+                answer(await answered)
+            except asyncio.CancelledError:
+                cancel("the caller stopped waiting")
+                raise
 
     # -- events ----------------------------------------------------------------------------------------------
 
@@ -352,8 +356,9 @@ def _no_routes(_call: Call, answer: Answer) -> None:
     answer(fail_from(OrbitError("this bridge has no routes of its own")))
 
 
-def _cancel(task: asyncio.Future[None]) -> None:
-    task.cancel()
+def _settle(answered: asyncio.Future[Reply | Fail], reply: Reply | Fail) -> None:
+    if not answered.done():  # the caller may have gone meanwhile
+        answered.set_result(reply)
 
 
 _tasks: set[asyncio.Future[None]] = set()

@@ -93,8 +93,6 @@ class LocalEndpoint:
             log.error("the local endpoint ended with status %d; it is started again in %.1f s", status, wait)
             self._on_coming()
             await asyncio.sleep(wait)
-            if self._ending.is_set():
-                return
             self._on_coming()  # again: its old connection may have been there a moment longer than its process
 
     async def _run_once(self) -> int:

@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from orbit_jupyter.host.router import Router
-from orbit_jupyter.link import Answer, Canceller
+from orbit_jupyter.link import Answer, Canceller, begin
 from orbit_jupyter.plugin import App, Request, Route, parse
 from orbit_jupyter.protocol import (
     BadRequestError,
     Call,
-    CallCancelledError,
     ForbiddenError,
     OrbitError,
     Reply,
@@ -69,12 +68,7 @@ class OwnRoutes:
 
     def handle(self, call: Call, answer: Answer) -> Canceller:
         """Begin a call; answered once."""
-        task = asyncio.ensure_future(self._run(call, answer))
-
-        def cancel(_reason: str) -> None:
-            task.cancel()
-
-        return cancel
+        return begin(self._run(call, answer), answer)
 
     async def _run(self, call: Call, answer: Answer) -> None:
         try:
@@ -84,8 +78,6 @@ class OwnRoutes:
                 raise ForbiddenError(f"you may not {action} on this bridge")
             result = await handler(Request(call, values, self._app))
             answer(Reply(id=0, status=200, headers=_JSON, body=msgspec.json.encode(result)))
-        except asyncio.CancelledError:
-            answer(fail_from(CallCancelledError("the call was cancelled")))
         except OrbitError as error:
             answer(fail_from(error))
         except Exception as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, Link, TransportClosedError, connect_socket
+from orbit_jupyter.link import Answer, Canceller, Link, TransportClosedError, begin, connect_socket
 from orbit_jupyter.protocol import (
     AnyFrame,
     Bye,
@@ -34,8 +34,6 @@ from orbit_jupyter.protocol import (
     encode,
     fail_from,
 )
-
-from .running import answer_cancelled
 
 log = logging.getLogger("orbit.host")
 
@@ -95,13 +93,7 @@ class ChildPlugin:
             link = self._link
             id = link.call(call, answer)
             return lambda reason: link.cancel(id, reason)
-        task = asyncio.get_running_loop().create_task(self._handle_later(call, answer))
-        task.add_done_callback(lambda task: answer_cancelled(answer) if task.cancelled() else None)
-
-        def cancel(_reason: str) -> None:
-            task.cancel()
-
-        return cancel
+        return begin(self._handle_later(call, answer), answer)
 
     async def _handle_later(self, call: Call, answer: Answer) -> None:
         name = self._setup.instance_name

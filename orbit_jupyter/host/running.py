@@ -11,12 +11,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller
+from orbit_jupyter.link import Answer, Canceller, begin
 from orbit_jupyter.plugin import App, Handler, Plugin, Request, call_in_thread, ui_config_to_dict
 from orbit_jupyter.protocol import (
     BadRequestError,
     Call,
-    CallCancelledError,
     Fail,
     OrbitError,
     PluginError,
@@ -52,13 +51,7 @@ class RunningPlugin:
 
     def handle(self, call: Call, answer: Answer) -> Canceller:
         """Begin a call. It is answered once; the returned function cancels its handler."""
-        task = asyncio.get_running_loop().create_task(self._run(call, answer))
-        task.add_done_callback(lambda task: answer_cancelled(answer) if task.cancelled() else None)
-
-        def cancel(_reason: str) -> None:
-            task.cancel()
-
-        return cancel
+        return begin(self._run(call, answer), answer)
 
     async def _run(self, call: Call, answer: Answer) -> None:
         try:
@@ -66,8 +59,6 @@ class RunningPlugin:
             handler, values = self._router.find(call.method, rest)
             request = Request(call, values, self._app)
             answer(_reply(await self._invoke(handler, request)))
-        except asyncio.CancelledError:
-            answer_cancelled(answer)
         except (Exception, SystemExit) as error:  # a library that calls sys.exit() must not end the endpoint
             answer(self._failure(call, error))
 
@@ -102,11 +93,6 @@ class RunningPlugin:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
         finally:
             self.plugin.threads.shutdown(wait=False, cancel_futures=True)
-
-
-def answer_cancelled(answer: Answer) -> None:
-    """Answer a call that its caller took back, also one whose task never came to run."""
-    answer(fail_from(CallCancelledError("the call was cancelled")))
 
 
 def _reply(value: Any) -> Reply:

@@ -8,6 +8,7 @@ from .liveness import State
 from .memory import memory_pair
 from .stream import connect_socket
 from .transport import Transport, TransportClosedError
+from .work import begin
 
 __all__ = [
     "Address",
@@ -23,6 +24,7 @@ __all__ = [
     "State",
     "Transport",
     "TransportClosedError",
+    "begin",
     "connect_socket",
     "dial_for_ever",
     "dial_once",

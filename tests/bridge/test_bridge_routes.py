@@ -12,6 +12,8 @@ from bridge_stage import Bridge, EventStream, Start
 from sample_plugin import SamplePlugin
 from stage import wait_until
 
+from orbit_jupyter.protocol import Call, Fail, Principal, Reply
+
 
 async def test_lists_an_endpoint_with_its_plugins(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint("hpc1")
@@ -344,3 +346,38 @@ async def test_a_plugin_made_at_run_time_is_seen_at_once(bridge: Bridge, start_e
     await asyncio.to_thread(service.stop)
     with pytest.raises(RuntimeError, match="doesn't run"):
         await service.register_dynamic_plugin(SamplePlugin, "third")
+
+
+@pytest.mark.parametrize(("endpoint", "path"), [("", "/endpoints"), ("soon", "/sample/version")])
+async def test_a_call_that_is_cancelled_before_it_began_is_answered_all_the_same(
+    bridge: Bridge, endpoint: str, path: str
+) -> None:
+    hub = bridge.extension.hub
+    hub.expect("soon")
+    answers: asyncio.Queue[Reply | Fail] = asyncio.Queue()
+    call = Call(id=1, endpoint=endpoint, method="GET", path=path)
+    cancel = hub.call(call, Principal("ann", scopes=("read",)), answers.put_nowait)
+    assert cancel is not None
+    cancel("changed my mind")
+    answer = await asyncio.wait_for(answers.get(), 5)
+    assert isinstance(answer, Fail)
+    assert answer.code == "cancelled"
+    assert answers.empty()
+
+
+async def test_a_call_that_waited_for_its_endpoint_can_still_be_cancelled(
+    bridge: Bridge, start_endpoint: Start
+) -> None:
+    hub, owner = bridge.extension.hub, bridge.extension.owner
+    hub.expect("hpc1")
+    answers: asyncio.Queue[Reply | Fail] = asyncio.Queue()
+    async with EventStream(bridge) as events:
+        await events.next()
+        call = Call(id=1, endpoint="hpc1", method="GET", path="/sample/wait")
+        cancel = hub.call(call, Principal(owner, scopes=("read",)), answers.put_nowait)
+        assert cancel is not None
+        await start_endpoint()
+        assert (await events.next_notification())["topic"] == "waiting"
+        cancel("changed my mind")
+        assert (await events.next_notification())["topic"] == "cancelled"
+    assert isinstance(await asyncio.wait_for(answers.get(), 5), Fail)

@@ -125,3 +125,10 @@ class EventStream:
                 return {"id": id, **json.loads(line[6:])}
             else:
                 assert line == "" or line.startswith(":"), line
+
+    async def next_notification(self) -> dict[str, Any]:
+        """Return the next notification, past what the stream says of the topology."""
+        while (message := await self.next())["topic"] != "notification":
+            pass
+        data: dict[str, Any] = message["data"]
+        return data
