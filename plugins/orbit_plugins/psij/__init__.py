@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .client import AsyncPSIJClient, PSIJClient
+from .async_client import AsyncPSIJClient
+from .client import PSIJClient
 from .job import Job
 from .plugin import PluginPSIJ, PSIJPlugin
 

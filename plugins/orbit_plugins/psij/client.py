@@ -1,78 +1,16 @@
-"""The client's side: coroutines, and the blocking face that cells use. PSI/J isn't needed here."""
+"""The client's blocking face, which cells use: handles on jobs, and events for them."""
 
 from __future__ import annotations
 
 import threading
-import uuid
+from collections.abc import Coroutine
 from typing import Any
 
-from orbit_jupyter.plugin import AsyncPluginClient, PluginClient
+from orbit_jupyter.plugin import PluginClient
 
+from .async_client import AsyncPSIJClient
 from .events import JobEvents
 from .job import Job
-
-
-class AsyncPSIJClient(AsyncPluginClient):
-    """Jobs on an endpoint, as coroutines. Answers are those of the REST routes."""
-
-    async def submit_job(self, job_spec: dict[str, Any], executor: str = "local") -> dict[str, Any]:
-        """Submit a job, once, however often the call has to be sent.
-
-        Parameters
-        ----------
-        job_spec
-            PSI/J's `JobSpec` as a dict: executable, arguments, directory, environment, attributes (duration in
-            seconds or ``HH:MM:SS``, queue_name, account, …), resources (memory in bytes, …), custom_attributes, …
-        executor
-            PSI/J's name of the scheduler.
-
-        Returns
-        -------
-        dict
-            ``job_id`` and ``native_id``.
-
-        Raises
-        ------
-        InvalidFieldError
-            Its `field` names what is wrong in the spec.
-        PluginError
-            The scheduler refuses the job.
-        """
-        body = {"job_spec": job_spec, "executor": executor}
-        answer: dict[str, Any] = await self.call("POST", "submit/{sid}", body, key=uuid.uuid4().hex)
-        return answer
-
-    async def get_job_status(self, job_id: str, stdout_offset: int = 0, stderr_offset: int = 0) -> dict[str, Any]:
-        """Return a job's state and its output from two offsets (bytes) on.
-
-        At most 1 MiB of each stream; the answer's ``stdout_offset`` and ``stderr_offset`` say where to go on.
-
-        Raises
-        ------
-        ResourceNotFoundError
-            The endpoint knows no such job.
-        """
-        params = {"stdout_offset": stdout_offset, "stderr_offset": stderr_offset}
-        answer: dict[str, Any] = await self.call("GET", f"status/{{sid}}/{job_id}", params=params)
-        return answer
-
-    async def list_jobs(self) -> dict[str, Any]:
-        """Return ``{"jobs": […]}``: all jobs of the endpoint's user, whichever session submitted them."""
-        answer: dict[str, Any] = await self.call("GET", "list_jobs/{sid}")
-        return answer
-
-    async def cancel_job(self, job_id: str) -> dict[str, Any]:
-        """Ask for a job's end.
-
-        Raises
-        ------
-        ResourceNotFoundError
-            The endpoint knows no such job.
-        ConflictError
-            It has ended already.
-        """
-        answer: dict[str, Any] = await self.call("POST", f"cancel/{{sid}}/{job_id}")
-        return answer
 
 
 class PSIJClient(PluginClient):
@@ -89,13 +27,45 @@ class PSIJClient(PluginClient):
 
     def submit_job(self, job_spec: dict[str, Any], executor: str = "local") -> Job:
         """Submit a job and return a handle on it, which is also the dict ``{"job_id", "native_id"}``."""
-        told = self._listen()
-        with self._events.expecting():
-            answer = self._wait(self.aio.submit_job(job_spec, executor))
-            command = " ".join([job_spec["executable"], *(job_spec.get("arguments") or ())])
-            job = Job(answer, client=self, command=command, told=told)
-            self._events.add(job)
-        return job
+        return self._submitted(self.aio.submit_job(job_spec, executor), job_spec)
+
+    def list_executors(self) -> dict[str, Any]:
+        """Return the executors and launchers that there are, and what those lack that can't be used."""
+        return self._wait(self.aio.list_executors())
+
+    def launch(
+        self,
+        name: str,
+        *,
+        executor: str = "local",
+        queue_name: str | None = None,
+        account: str | None = None,
+        duration: int | str | None = None,
+        node_count: int = 1,
+        plugins: str = "default",
+        custom_attributes: dict[str, Any] | None = None,
+    ) -> Job:
+        """Start another endpoint as a job and return a handle on that; the endpoint ends with it."""
+        launched = self.aio.launch(
+            name,
+            executor=executor,
+            queue_name=queue_name,
+            account=account,
+            duration=duration,
+            node_count=node_count,
+            plugins=plugins,
+            custom_attributes=custom_attributes,
+        )
+        spec = {"executable": "orbit-endpoint", "arguments": ["--name", name], "name": f"orbit-{name}"}
+        return self._submitted(launched, spec)
+
+    def submit_tunneled(self, job_spec: dict[str, Any], executor: str = "local", tunnel: str = "none") -> Job:
+        """Submit a job that is an endpoint, by its own command line, and return a handle on it."""
+        return self._submitted(self.aio.submit_tunneled(job_spec, executor, tunnel), job_spec)
+
+    def tunnel_status(self, endpoint_name: str) -> dict[str, Any]:
+        """Return what has become of an endpoint's tunnel."""
+        return self._wait(self.aio.tunnel_status(endpoint_name))
 
     def get_job_status(self, job_id: str, stdout_offset: int = 0, stderr_offset: int = 0) -> dict[str, Any]:
         """Return a job's state and its output from two offsets (bytes) on."""
@@ -116,6 +86,16 @@ class PSIJClient(PluginClient):
                 self.unregister_notification_callback(self._events.take, "job_status")
                 self._listening = False
         super().close()
+
+    def _submitted(self, submit: Coroutine[Any, Any, dict[str, Any]], spec: dict[str, Any]) -> Job:
+        """Wait for a submit and return its job, which misses no event."""
+        told = self._listen()
+        with self._events.expecting():
+            answer = self._wait(submit)
+            command = " ".join([spec["executable"], *(spec.get("arguments") or ())])
+            job = Job(answer, client=self, command=command, name=spec.get("name"), told=told)
+            self._events.add(job)
+        return job
 
     def _listen(self) -> bool:
         """Have events come in, from before the first submit; return whether they do."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orbit_jupyter.plugin import InvalidFieldError, PluginError
+from orbit_jupyter.plugin import InvalidFieldError
+
+from .offers import executor, executors, load_psij
+from .refusal import cancel_failed, refused, said
 
 if TYPE_CHECKING:
     import psij
@@ -28,23 +30,6 @@ class Report:
     message: str | None
 
 
-def load_psij() -> None:
-    """Import PSI/J, and keep it from logging what jobs are made of."""
-    # At DEBUG it logs commands with their arguments, and whole job scripts.
-    # At INFO it says which optional libraries are missing; the list of executors tells the same.
-    logging.getLogger("psij").setLevel(logging.WARNING)
-    # It warns of an import outside the main thread, where it can't take the process's SIGCHLD handler for itself:
-    # that it shall not do, and looking ten times a second instead costs a job's end at most 0.1 s.
-    logging.getLogger("psij.executors.local").addFilter(_about_the_job)
-    import psij
-
-    psij.JobExecutor.get_executor_names()
-
-
-def _about_the_job(record: logging.LogRecord) -> bool:
-    return "non-main thread" not in record.getMessage()
-
-
 class Executors:
     """The executors of one plugin, and the jobs that they have in hand.
 
@@ -55,11 +40,14 @@ class Executors:
     on_report
         Called for each change, in threads of PSI/J's or in the one that submits; changes can repeat, and be out
         of order.
+    keep_files
+        Whether PSI/J's scripts stay when their jobs have ended.
     """
 
-    def __init__(self, work: Path, on_report: Callable[[Report], None]) -> None:
+    def __init__(self, work: Path, on_report: Callable[[Report], None], *, keep_files: bool = False) -> None:
         self._work = work
         self._on_report = on_report
+        self._keep_files = keep_files
         self._lock = threading.Lock()
         self._made: dict[str, psij.JobExecutor] = {}
         self._live: dict[str, psij.Job] = {}
@@ -77,16 +65,15 @@ class Executors:
         InvalidFieldError
             If PSI/J has no such executor, or lacks what it needs.
         """
-        load_psij()
-        import psij
-
-        names = sorted(psij.JobExecutor.get_executor_names())
-        if name not in names:
-            raise InvalidFieldError(
-                f"executor: PSI/J has no {name!r} here; there is {', '.join(names)}",
-                field="executor",
-                data={"available": names},
-            )
+        offer = executor(name)
+        if offer is None or not offer.available:
+            offers = executors()
+            usable = [other.name for other in offers if other.available]
+            if offer is None:
+                why = f"PSI/J has no {name!r}; it has {', '.join(other.name for other in offers)}"
+            else:
+                why = f"{name} can't be used here: {offer.reason}; there is {', '.join(usable)}"
+            raise InvalidFieldError(f"executor: {why}", field="executor", data={"available": usable})
         with self._lock:
             if name not in self._made:
                 self._made[name] = self._make(name)
@@ -98,24 +85,22 @@ class Executors:
         Raises
         ------
         InvalidFieldError
-            PSI/J finds the job invalid.
+            PSI/J, or the scheduler, finds something wrong with the job.
         PluginError
-            The scheduler, or the system, refuses it; with what it says.
+            The scheduler is away (status 503, transient), or refuses for reasons of its own; with what it says.
         """
         import psij
 
-        executor = self.get(name)
+        target = self.get(name)
         self._live[job.id] = job
         try:
-            executor.submit(job)
-        except psij.InvalidJobException as error:
+            target.submit(job)
+        except BaseException as error:
             self._live.pop(job.id, None)
-            raise InvalidFieldError(f"job_spec: {_text(error)}", field="job_spec") from None
-        except psij.SubmitException as error:
-            self._live.pop(job.id, None)
-            raise PluginError(f"{name} refused the job: {_text(error)}", transient=error.transient) from None
-        except BaseException:
-            self._live.pop(job.id, None)
+            if isinstance(error, psij.InvalidJobException):
+                raise InvalidFieldError(f"job_spec: {said(error)}", field="job_spec") from None
+            if isinstance(error, psij.SubmitException):
+                raise refused(name, error) from None
             raise
         return job.native_id or ""
 
@@ -135,33 +120,29 @@ class Executors:
         try:
             job.cancel()
         except psij.SubmitException as error:
-            raise PluginError(
-                f"job {job_id} can't be cancelled: {_text(error)}", transient=error.transient
-            ) from None
+            raise cancel_failed(job_id, error) from None
 
     def _make(self, name: str) -> psij.JobExecutor:
         import psij
+        from psij.executors.batch.batch_scheduler_executor import BatchSchedulerExecutorConfig
 
-        config = psij.JobExecutorConfig(work_directory=self._work)
+        # The config of batch schedulers is one for all; the others read what they know of it.
+        config = BatchSchedulerExecutorConfig(work_directory=self._work, keep_files=self._keep_files)
         try:
             if name == "local":
                 from .local import LocalExecutor
 
-                executor: psij.JobExecutor = LocalExecutor(config=config)
+                made: psij.JobExecutor = LocalExecutor(config=config)
             else:
-                executor = psij.JobExecutor.get_instance(name, config=config)
+                made = psij.JobExecutor.get_instance(name, config=config)
         except Exception as error:
             why = error.__cause__ or error
             raise InvalidFieldError(f"executor: {name} can't be used here: {why}", field="executor") from error
-        executor.set_job_status_callback(self._changed)
-        return executor
+        made.set_job_status_callback(self._changed)
+        return made
 
     def _changed(self, job: psij.Job, status: psij.JobStatus) -> None:
         if status.final:
             self._live.pop(job.id, None)
         report = Report(job.id, job.native_id, status.state.name, status.time, status.exit_code, status.message)
         self._on_report(report)
-
-
-def _text(error: psij.SubmitException | psij.InvalidJobException) -> str:
-    return f"{error.message}: {error.exception}" if error.exception else str(error.message)

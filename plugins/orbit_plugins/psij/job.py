@@ -38,18 +38,25 @@ class Job(dict[str, Any]):
         ``job_id`` and ``native_id``.
     client
         How to reach the endpoint's plugin.
-    command
-        What `repr` shows.
+    command, name
+        What `repr` shows; the name, if it has one.
     told
         Whether events come in; without them `wait` asks every half second.
     """
 
     def __init__(
-        self, answer: dict[str, Any], *, client: JobCaller, command: str = "", told: bool = False
+        self,
+        answer: dict[str, Any],
+        *,
+        client: JobCaller,
+        command: str = "",
+        name: str | None = None,
+        told: bool = False,
     ) -> None:
         super().__init__(answer)
         self._client = client
         self._command = command
+        self._name = name
         self._every = REREAD if told else POLL
         self._changed = threading.Condition()
         self._states: list[str] = []
@@ -57,7 +64,8 @@ class Job(dict[str, Any]):
 
     def __repr__(self) -> str:
         command = self._command if len(self._command) <= 60 else self._command[:59] + "…"
-        return f"<Job {self.id} {self._last}: {command}>"
+        name = "" if self._name is None else f"{self._name!r}: "
+        return f"<Job {self.id} {self._last}: {name}{command}>"
 
     @property
     def id(self) -> str:
@@ -68,6 +76,11 @@ class Job(dict[str, Any]):
     def native_id(self) -> str:
         """The scheduler's id of it; for `local` a process id."""
         return str(self["native_id"])
+
+    @property
+    def name(self) -> str | None:
+        """The name that its spec gives it."""
+        return self._name
 
     @property
     def states(self) -> list[str]:
@@ -82,7 +95,7 @@ class Job(dict[str, Any]):
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code; None while it runs, and where it ended without one."""
+        """Its exit code, 128 + N where signal N ended it; None while it runs, and where it ended without one."""
         if self._last not in FINAL:
             self._ask()
         return self._exit_code

@@ -7,12 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from orbit_jupyter.plugin import ResourceNotFoundError
+from orbit_jupyter.plugin import ConflictError, ResourceNotFoundError
 
 from .spec import JobSpec
+from .translate import duration
 
 RANK = {"NEW": 0, "QUEUED": 1, "ACTIVE": 2, "COMPLETED": 3, "FAILED": 3, "CANCELED": 3}
 """PSI/J's states; a job only ever goes up, and stays in the one of rank 3 that it reaches."""
@@ -33,7 +35,10 @@ class StateChange:
 
 @dataclass
 class JobRecord:
-    """One job. `lock` is held for each change and the event that tells of it, so that events keep their order."""
+    """One job. `lock` is held for each change and the event that tells of it, so that events keep their order.
+
+    `endpoint_name` is that of the endpoint that the job is to be, where it is one.
+    """
 
     job_id: str
     executor: str
@@ -42,6 +47,7 @@ class JobRecord:
     stdout_path: Path
     stderr_path: Path
     history: list[StateChange]
+    endpoint_name: str | None = None
     native_id: str | None = None
     exit_code: int | None = None
     message: str | None = None
@@ -85,6 +91,7 @@ class JobRecord:
         return {
             "job_id": self.job_id,
             "native_id": self.native_id,
+            "name": self.spec.name,
             "state": self.state,
             "exit_code": self.exit_code,
             "executable": self.spec.executable,
@@ -93,6 +100,7 @@ class JobRecord:
             "queue_name": self.spec.attributes.queue_name,
             "account": self.spec.account,
             "node_count": self.spec.node_count,
+            "endpoint_name": self.endpoint_name,
         }
 
     def details(self) -> dict[str, Any]:
@@ -102,7 +110,7 @@ class JobRecord:
             "message": self.message,
             "time": self.time,
             "directory": self.spec.directory,
-            "duration": self.spec.duration,
+            "duration": duration(self.spec, self.executor),
         }
 
 
@@ -125,14 +133,32 @@ class JobTable:
         with self._lock:
             return iter(list(self._jobs.values()))
 
-    def add(self, record: JobRecord) -> None:
-        """Take in a new job."""
+    def add(self, record: JobRecord) -> list[JobRecord]:
+        """Take in a new job, and return those that are forgotten for it.
+
+        Raises
+        ------
+        ConflictError
+            If it is to be an endpoint, and another job is that endpoint already.
+        """
         with self._lock:
+            for other in self._jobs.values() if record.endpoint_name is not None else ():
+                if other.endpoint_name == record.endpoint_name and not other.ended:
+                    raise ConflictError(
+                        f"job {other.job_id} is endpoint {record.endpoint_name} already, or is about to be; "
+                        "cancel it first, or choose another name"
+                    )
             self._jobs[record.job_id] = record
-            if len(self._jobs) > self._ended_kept:
-                ended = [job_id for job_id, kept in self._jobs.items() if kept.ended]
-                for job_id in ended[: len(self._jobs) - self._ended_kept]:
-                    del self._jobs[job_id]
+            too_many = max(0, len(self._jobs) - self._ended_kept)
+            forgotten = list(islice((kept for kept in self._jobs.values() if kept.ended), too_many))
+            for kept in forgotten:
+                del self._jobs[kept.job_id]
+        return forgotten
+
+    def knows(self, job_id: str) -> bool:
+        """Return whether there is a job of that id."""
+        with self._lock:
+            return job_id in self._jobs
 
     def remove(self, job_id: str) -> None:
         """Forget a job that never came to be."""

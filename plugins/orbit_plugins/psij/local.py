@@ -1,4 +1,4 @@
-"""PSI/J's `local` executor with four repairs (psij-python 0.9.11). Imported at first use: it brings PSI/J.
+"""PSI/J's `local` executor with five repairs (psij-python 0.9.11). Imported at first use: it brings PSI/J.
 
 One thread of PSI/J's watches all local jobs, and one job could stop it for all of them:
 
@@ -6,6 +6,8 @@ One thread of PSI/J's watches all local jobs, and one job could stop it for all 
 - nothing reads that pipe before, so a ``pre_launch`` script that prints more than 64 KiB never ends;
 - output of the launcher that isn't UTF-8, or has no newline, raises in it;
 - so does a cancel when a process ends just then, and it reports the job as canceled before it is.
+
+And a job's duration means nothing to it.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from datetime import timedelta
 from typing import Any
 
 import psutil
-from psij import Job, JobExecutorConfig
-from psij.executors.local import LocalJobExecutor, _ChildProcessEntry, _ProcessReaper
+from psij import Job, JobExecutorConfig, JobState, JobStatus
+from psij.executors.local import LocalJobExecutor, _ChildProcessEntry, _ProcessEntry, _ProcessReaper
 
 GRACE = 5.0
 """Seconds between asking a cancelled job to end and killing it."""
@@ -30,15 +32,27 @@ _LOOK = timedelta(seconds=0.2)
 
 
 class _Entry(_ChildProcessEntry):
-    """A process that PSI/J watches: its launcher's pipe is read as it fills, and never waited for."""
+    """A process that PSI/J watches: its launcher's pipe is read as it fills, and never waited for.
+
+    PSI/J looks at it ten times a second, and so sees when the job's time is over.
+    """
 
     def __init__(self, entry: _ChildProcessEntry) -> None:
         super().__init__(entry.job, entry.executor, entry.launcher)
         self.process = entry.process
         self.nodefile = entry.nodefile
+        self.overran = False
         self._said = b""
+        self._ends_at = time.monotonic() + self.duration
         if self.process is not None and self.process.stdout is not None:
             os.set_blocking(self.process.stdout.fileno(), False)
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the job may take."""
+        assert self.job.spec is not None
+        assert self.job.spec.attributes is not None
+        return self.job.spec.attributes.duration.total_seconds()
 
     def poll(self) -> tuple[int | None, str | None]:
         """Return the exit code, None while it runs, and what the launcher has printed."""
@@ -49,6 +63,9 @@ class _Entry(_ChildProcessEntry):
         code = process.poll()
         self._said = (self._said + (process.stdout.read() or b""))[-_KEPT:]
         if code is None:
+            if not self.overran and time.monotonic() > self._ends_at:
+                self.overran = True
+                self.executor.cancel(self.job)
             return None, None
         process.stdout.close()
         if self.nodefile:
@@ -56,6 +73,8 @@ class _Entry(_ChildProcessEntry):
         # A process that is reaped at once is registered before PSI/J has noted its id.
         self.job._native_id = process.pid
         said = self._said.decode("utf-8", "replace")
+        # A launcher that was killed itself: as its shell says it of the program that it runs.
+        code = 128 - code if code < 0 else code
         return code, said if not said or said.endswith("\n") else said + "\n"
 
 
@@ -84,6 +103,14 @@ class LocalExecutor(LocalJobExecutor):
         The job's state changes when they are gone.
         """
         threading.Thread(target=_end, args=(job,), name=f"psij cancel {job.id}", daemon=True).start()
+
+    def _process_done(self, p: _ProcessEntry) -> None:
+        if isinstance(p, _Entry) and p.overran:
+            message = f"the job was ended: it took longer than its duration of {p.duration:g} s"
+            status = JobStatus(JobState.FAILED, time=p.done_time, exit_code=p.exit_code, message=message)
+            self._set_job_status(p.job, status)
+        else:
+            super()._process_done(p)
 
 
 def _end(job: Job) -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
 
-from orbit_jupyter.plugin import ConflictError, parse
+from orbit_jupyter.plugin import ConflictError, InvalidFieldError, parse
 
+from . import offers
+from .endpoints import Host, Launch, TokenFile, check_tunnel, checked_name, job_spec, name_in
 from .executors import Executors, Report
+from .here import check_here
 from .jobs import FINAL, JobRecord, JobTable, StateChange
+from .keeping import Keeper, keep_files
 from .output import OutputFolder, read_from, read_tail
-from .spec import JobSpec, check_here, parse_spec, to_psij
+from .spec import JobSpec, parse_spec
+from .translate import to_psij
 
 Tell = Callable[[dict[str, Any], str], None]
 """(event, session): thread-safe, never blocks."""
@@ -22,7 +28,11 @@ Tell = Callable[[dict[str, Any], str], None]
 
 class _Submit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job_spec: dict[str, Any]
-    executor: str = "local"
+    executor: str = offers.DEFAULT_EXECUTOR
+
+
+class _SubmitTunneled(_Submit, frozen=True, forbid_unknown_fields=True):
+    tunnel: Any = "none"
 
 
 class JobService:
@@ -37,14 +47,49 @@ class JobService:
     """
 
     def __init__(self, root: Path, tell: Tell) -> None:
+        keep, work = keep_files(), root / "work"
         self.jobs = JobTable()
-        self.executors = Executors(root / "work", self._report)
+        self.executors = Executors(work, self._report, keep_files=keep)
         self._output = OutputFolder(root)
+        self._keeper = Keeper(self._output.path, work, keep=keep)
         self._tell = tell
+        self._ended = Event()
+
+    def begin(self) -> None:
+        """Import PSI/J, and remove what earlier lives have left; in a thread of its own, both take their time."""
+        self.executors.warm()
+        self._keeper.sweep(self.jobs.knows, self._ended.is_set)
+
+    def end(self) -> None:
+        """Have `begin` come to its end."""
+        self._ended.set()
+
+    def list_executors(self) -> dict[str, Any]:
+        """Return which executors and launchers there are, and what those lack that can't be used."""
+        answer: dict[str, Any] = msgspec.to_builtins(
+            {
+                "executors": offers.executors(),
+                "launchers": offers.launchers(),
+                "default": offers.DEFAULT_EXECUTOR,
+            }
+        )
+        return answer
 
     def submit(self, body: object, session: str, key: str = "") -> dict[str, Any]:
         """Start a job, once for each idempotency key, and return its ids."""
-        return self.jobs.once(key, lambda: self._submit(body, session))
+        return self.jobs.once(key, lambda: self._submit(parse(body, _Submit), session))
+
+    def submit_tunneled(self, body: object, session: str, key: str = "") -> dict[str, Any]:
+        """Start a job that is an endpoint, and return its ids and the endpoint's name."""
+        return self.jobs.once(key, lambda: self._submit_tunneled(body, session))
+
+    def tunnel_status(self, endpoint_name: str) -> dict[str, Any]:
+        """Return what has become of an endpoint's tunnel: none are made here yet."""
+        return {"endpoint_name": endpoint_name, "status": "no_tunnel", "port": None, "pid": None}
+
+    def launch(self, body: object, session: str, host: Host, key: str = "") -> dict[str, Any]:
+        """Start another endpoint as a job, and return its ids and its name."""
+        return self.jobs.once(key, lambda: self._launch(parse(body, Launch), session, host))
 
     def status(self, job_id: str, stdout_offset: int, stderr_offset: int) -> dict[str, Any]:
         """Return a job's state and its output from two bytes on."""
@@ -78,36 +123,67 @@ class JobService:
             self._cancel(record)
         return {"job_id": job_id, "status": "canceled"}
 
-    def _submit(self, body: object, session: str) -> dict[str, Any]:
-        request = parse(body, _Submit)
+    def _submit_tunneled(self, body: object, session: str) -> dict[str, Any]:
+        request = parse(body, _SubmitTunneled)
+        check_tunnel(request.tunnel)
+        return self._submit(request, session, name_in(parse_spec(request.job_spec).arguments))
+
+    def _launch(self, wanted: Launch, session: str, host: Host) -> dict[str, Any]:
+        name = checked_name(wanted.name, "name", own=host.name)
+        token_file = TokenFile(name)
+        request = _Submit(job_spec(wanted, host, token_file.path), wanted.executor)
+        try:
+            return self._submit(request, session, name, lambda: token_file.write(wanted.token))
+        except BaseException as error:
+            token_file.undo()
+            if isinstance(error, InvalidFieldError):
+                raise _in_body(error) from None
+            raise
+
+    def _submit(
+        self, request: _Submit, session: str, endpoint: str | None = None, before: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
         spec = parse_spec(request.job_spec)
         self.executors.get(request.executor)
         if request.executor == "local":
             check_here(spec)
-        record, native_id = self._start(spec, request.executor, session)
+        record, native_id = self._start(spec, request.executor, session, endpoint, before)
         with record.lock:
             record.native_id = native_id
             record.submitted = True
             cancel = record.cancel_requested and not record.ended
         if cancel:  # asked for while the scheduler had no id for it yet
             self._cancel(record)
-        return {"job_id": record.job_id, "native_id": native_id}
+        answer = {"job_id": record.job_id, "native_id": native_id}
+        return answer if endpoint is None else {**answer, "endpoint_name": endpoint}
 
-    def _start(self, spec: JobSpec, executor: str, session: str) -> tuple[JobRecord, str]:
+    def _start(
+        self,
+        spec: JobSpec,
+        executor: str,
+        session: str,
+        endpoint: str | None,
+        before: Callable[[], None] | None,
+    ) -> tuple[JobRecord, str]:
         import psij
 
         job = psij.Job()
         stdout, stderr = self._output.files(job.id)
         stdout = Path(spec.stdout_path) if spec.stdout_path else stdout
         stderr = Path(spec.stderr_path) if spec.stderr_path else stderr
-        job.spec = to_psij(spec, stdout, stderr)
-        record = JobRecord(job.id, executor, session, spec, stdout, stderr, [StateChange("NEW", time.time())])
+        job.spec = to_psij(spec, stdout, stderr, executor)
+        history = [StateChange("NEW", time.time())]
+        record = JobRecord(job.id, executor, session, spec, stdout, stderr, history, endpoint)
         # Before it is handed over: PSI/J's first report can come before submit returns.
-        self.jobs.add(record)
+        for forgotten in self.jobs.add(record):
+            self._keeper.forget(forgotten)
         try:
+            if before is not None:
+                before()
             return record, self.executors.submit(executor, job)
         except BaseException:
             self.jobs.remove(job.id)
+            self._keeper.forget(record)
             raise
 
     def _cancel(self, record: JobRecord) -> None:
@@ -130,6 +206,7 @@ def _event(record: JobRecord) -> dict[str, Any]:
     event: dict[str, Any] = {
         "job_id": record.job_id,
         "native_id": record.native_id,
+        "name": record.spec.name,
         "state": record.state,
         "exit_code": None,
         "stdout": "",
@@ -145,3 +222,11 @@ def _event(record: JobRecord) -> dict[str, Any]:
         if cut_out or cut_err:
             event["truncated"] = True
     return event
+
+
+def _in_body(error: InvalidFieldError) -> InvalidFieldError:
+    """Return the error with its field as the body of a launch has it: there is no ``job_spec`` in that."""
+    field, what = error.field or "", error.message
+    for prefix in ("job_spec.", "attributes."):
+        field, what = field.removeprefix(prefix), what.removeprefix(prefix)
+    return InvalidFieldError(what, field=field or None, data=error.data)

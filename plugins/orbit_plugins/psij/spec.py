@@ -1,16 +1,15 @@
-"""From a request's ``job_spec`` to PSI/J's, checked before PSI/J sees it: it raises bare assertions.
+"""A request's ``job_spec``, checked before PSI/J sees it: it raises bare assertions.
 
 The fields are those of PSI/J's `JobSpec`, `JobAttributes` and `ResourceSpecV1`, and ``custom_attributes`` beside
-them, where radical.orbit 0.2.0 has it.
+them, where radical.orbit 0.2.0 has it. ``stdin``, ``stdout`` and ``stderr`` are other spellings of the paths.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from os.path import expanduser  # Path's own raises where there is no such user
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 
@@ -18,20 +17,23 @@ from orbit_jupyter.plugin import InvalidFieldError, parse
 
 from .output import unsafe
 
-if TYPE_CHECKING:
-    import psij
-
 # What goes to the operating system as a C string.
 Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$", max_length=4096)]
+Label = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Custom = dict[str, str | int | float | bool | None]
 
 STREAMS = ("stdin_path", "stdout_path", "stderr_path")
 SCRIPTS = ("pre_launch", "post_launch")
 
+LONGEST = 10 * 366 * 86400
+"""Seconds of the longest duration."""
+
+PSIJ_DURATION = 600
+"""Seconds that PSI/J asks a scheduler for where nobody says how long the job takes."""
+
 _CLOCK = re.compile(r"^(\d+):([0-5]?\d):([0-5]?\d)$")
-_LONGEST = 10 * 366 * 86400
 
 
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +74,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attributes: Attributes = Attributes()
     resources: Resources | None = None
     custom_attributes: Custom = {}
-    name: str | None = None
+    name: Label | None = None
     launcher: str | None = None
     pre_launch: Name | None = None
     post_launch: Name | None = None
@@ -83,10 +85,10 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.attributes.account or self.attributes.project_name
 
     @property
-    def duration(self) -> int:
-        """Longest run time in seconds; PSI/J's default is ten minutes."""
+    def time_limit(self) -> int | None:
+        """Longest run time in seconds, as it was asked for; None: it wasn't."""
         given = self.attributes.duration
-        return 600 if given is None else _seconds(given)
+        return None if given is None else _seconds(given)
 
     @property
     def node_count(self) -> int | None:
@@ -110,87 +112,37 @@ def parse_spec(raw: object) -> JobSpec:
         Naming the field from ``job_spec`` on.
     """
     spec = parse(_arranged(raw), JobSpec, "job_spec")
-    _ = spec.duration  # a wrong one is refused now
+    _ = spec.time_limit  # a wrong one is refused now
     for name in spec.environment:
         if not name or not {"=", "\0"}.isdisjoint(name):
-            raise _wrong("environment", f"{name[:40]!r} can't be the name of a variable")
+            raise wrong("environment", f"{name[:40]!r} can't be the name of a variable")
     base = Path.cwd() / expanduser(spec.directory or "")
     given = {name: path for name in (*STREAMS, *SCRIPTS) if (path := getattr(spec, name)) is not None}
     absolute = {name: base / expanduser(path) for name, path in given.items()}
     for name in STREAMS:
         if name in absolute and unsafe(absolute[name]):
-            raise _wrong(name, f"PSI/J can't open {absolute[name]}: choose a path without spaces, *, ? and [")
+            raise wrong(name, f"PSI/J can't open {absolute[name]}: choose a path without spaces, *, ? and [")
     if spec.directory is not None:
         absolute["directory"] = base
     return msgspec.structs.replace(spec, **{name: str(path) for name, path in absolute.items()})
 
 
-def check_here(spec: JobSpec) -> None:
-    """Check that what `spec` names exists on this machine, for jobs that run on it.
-
-    Raises
-    ------
-    InvalidFieldError
-        Naming the field. PSI/J would answer with a job that fails and doesn't say why.
-    """
-    for name in ("directory", *STREAMS, *SCRIPTS):
-        path = Path(getattr(spec, name) or "/")
-        path = path.parent if name in ("stdout_path", "stderr_path") else path
-        if not (path.is_dir() if name == "directory" else path.exists()):
-            raise _wrong(name, f"there is no {path} here")
-
-
-def to_psij(spec: JobSpec, stdout: Path, stderr: Path) -> psij.JobSpec:
-    """Return PSI/J's form of `spec`, its output going to two files.
-
-    Raises
-    ------
-    InvalidFieldError
-        If the resources contradict each other, or PSI/J has no such launcher.
-    """
-    import psij
-
-    launchers = psij.Launcher.get_launcher_names()
-    if spec.launcher is not None and spec.launcher not in launchers:
-        raise _wrong(
-            "launcher", f"there is no launcher {spec.launcher!r}; there is {', '.join(sorted(launchers))}"
-        )
-    wanted = msgspec.structs.asdict(spec.resources or Resources())
-    try:
-        resources = psij.ResourceSpecV1(**{**wanted, "node_count": spec.node_count})
-    except psij.InvalidJobException as error:
-        raise _wrong("resources", error.message) from None
-    attributes = psij.JobAttributes(
-        duration=timedelta(seconds=spec.duration),
-        queue_name=spec.attributes.queue_name,
-        account=spec.account,
-        reservation_id=spec.attributes.reservation_id,
-        custom_attributes=dict(spec.custom) or None,
-    )
-    return psij.JobSpec(
-        executable=spec.executable,
-        arguments=list(spec.arguments),
-        directory=spec.directory,
-        name=spec.name,
-        inherit_environment=spec.inherit_environment,
-        # Not None where it is empty: PSI/J takes None for "as mine", whatever inherit_environment says.
-        environment={name: str(value) for name, value in spec.environment.items()},
-        stdin_path=spec.stdin_path,
-        stdout_path=stdout,
-        stderr_path=stderr,
-        resources=resources,
-        attributes=attributes,
-        pre_launch=spec.pre_launch,
-        post_launch=spec.post_launch,
-        launcher=spec.launcher,
-    )
+def wrong(field: str, why: str) -> InvalidFieldError:
+    """Return the error that says what is wrong with a field of ``job_spec``."""
+    return InvalidFieldError(f"job_spec.{field}: {why}", field=f"job_spec.{field}")
 
 
 def _arranged(raw: object) -> object:
-    """Leave out what is null, and gather ``slurm.constraint`` and its like from among the `attributes`."""
+    """Leave out what is null, and gather what has several places or spellings in its first."""
     if not isinstance(raw, dict):
         return raw
     spec = {name: value for name, value in raw.items() if value is not None}
+    for name in STREAMS:
+        short = name.removesuffix("_path")
+        if short in spec:
+            path = spec.pop(short)
+            if spec.setdefault(name, path) != path:
+                raise wrong(short, f"{name} says something else; give one of them")
     if isinstance(spec.get("attributes"), dict):
         given = {name: value for name, value in spec["attributes"].items() if value is not None}
         dotted = {name: given.pop(name) for name in list(given) if isinstance(name, str) and "." in name}
@@ -204,17 +156,15 @@ def _arranged(raw: object) -> object:
 def _seconds(given: int | str) -> int:
     if isinstance(given, int):
         seconds = given
+    elif len(given) > 40:  # Python itself refuses to read numbers without end
+        raise wrong("attributes.duration", f"{given[:40]!r}… is neither seconds nor HH:MM:SS")
     elif match := _CLOCK.match(given.strip()):
         hours, minutes, rest = (int(part) for part in match.groups())
         seconds = hours * 3600 + minutes * 60 + rest
     elif given.strip().isdecimal():
         seconds = int(given)
     else:
-        raise _wrong("attributes.duration", f"{given[:40]!r} is neither seconds nor HH:MM:SS")
-    if not 0 < seconds <= _LONGEST:
-        raise _wrong("attributes.duration", f"{seconds} s is not between 1 s and ten years")
+        raise wrong("attributes.duration", f"{given!r} is neither seconds nor HH:MM:SS")
+    if not 0 < seconds <= LONGEST:
+        raise wrong("attributes.duration", f"{seconds} s is not between 1 s and ten years")
     return seconds
-
-
-def _wrong(field: str, why: str) -> InvalidFieldError:
-    return InvalidFieldError(f"job_spec.{field}: {why}", field=f"job_spec.{field}")

@@ -23,7 +23,8 @@ _SUBMIT = UIForm(
             type="select",
             label="Executor",
             css_class="p-executor",
-            options=["local", "slurm", "pbs", "lsf"],
+            options_endpoint="executors",
+            default="local",
             column=0,
         ),
         UIField(

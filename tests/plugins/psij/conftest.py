@@ -21,6 +21,7 @@ from orbit_plugins.psij import PSIJClient, PSIJPlugin
 
 T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CANCELED"}
+BRIDGE = "http://bridge.example:8888/orbit"
 
 
 class Host:
@@ -31,7 +32,7 @@ class Host:
         self.events: list[dict[str, Any]] = []
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self._changed = threading.Condition()
-        self.app = App(AppState(endpoint_name="ep", folder=folder, notify=self._notify))
+        self.app = App(AppState(endpoint_name="ep", bridge_url=BRIDGE, folder=folder, notify=self._notify))
         self.plugin = PSIJPlugin(self.app)
         self.sid = ""
 
@@ -99,6 +100,9 @@ class Host:
 
 class InProcess:
     """An endpoint, and a bridge's client, without any link between: calls go to the host's handlers."""
+
+    bridge: Any
+    """Set by tests that need one behind the endpoint."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -177,6 +181,16 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     await host.plugin.close()
 
 
+@pytest_asyncio.fixture
+async def keeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Host]:
+    """A host whose user has said that files are to be kept."""
+    monkeypatch.setenv("RADICAL_ORBIT_PSIJ_KEEP_FILES", "Yes")
+    host = Host(tmp_path)
+    host.sid = await host.new_session()
+    yield host
+    await host.plugin.close()
+
+
 @pytest.fixture
 def endpoint(tmp_path: Path) -> Iterator[InProcess]:
     endpoint = InProcess(Host(tmp_path))
@@ -198,3 +212,47 @@ def fifo(tmp_path: Path) -> Path:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     return path
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Put a program on PATH, of a name and a shell script; where a scheduler can't be had, this is what it has."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name: str, script: str = "exit 0") -> Path:
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return put
+
+
+class Scheduler:
+    """Programs with Slurm's names: what is submitted is kept, and what they say can be changed."""
+
+    def __init__(self, put: Callable[[str, str], Path], folder: Path) -> None:
+        self._put, self._submitted = put, folder / "submitted"
+        self.accepts()
+        put("squeue", "echo JOBID ST REASON; echo 4711 PD None")
+        put("scancel", "exit 0")
+
+    def accepts(self) -> None:
+        """Take every job."""
+        self._put("sbatch", f'cp "$1" {self._submitted}; echo Submitted batch job 4711')
+
+    def refuses(self, text: str, program: str = "sbatch") -> None:
+        """Have a program fail with this text."""
+        self._put(program, f"cat >&2 <<'END'\n{text}\nEND\nexit 1")
+
+    @property
+    def script(self) -> str:
+        """The last job script that it took."""
+        return self._submitted.read_text()
+
+
+@pytest.fixture
+def slurm(program: Callable[[str, str], Path], tmp_path: Path) -> Scheduler:
+    return Scheduler(program, tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orbit_jupyter.plugin import ResourceNotFoundError
+from orbit_jupyter.plugin import ConflictError, ResourceNotFoundError
 from orbit_plugins.psij.jobs import LONGEST_MESSAGE, JobRecord, JobTable, StateChange
 from orbit_plugins.psij.spec import parse_spec
 
@@ -62,9 +62,25 @@ def test_table_forgets_the_oldest_that_have_ended_and_none_that_run() -> None:
     jobs = [record(str(number)) for number in range(5)]
     for job in jobs[1:3]:
         job.advance("COMPLETED", 1.0, 0, None)
-    for job in jobs:
-        table.add(job)
+    forgotten = [gone.job_id for job in jobs for gone in table.add(job)]
     assert [job.job_id for job in table] == ["0", "3", "4"]
+    assert forgotten == ["1", "2"]
+    assert [table.knows(number) for number in "0123"] == [True, False, False, True]
+
+
+def test_endpoint_is_one_job_at_a_time() -> None:
+    table = JobTable()
+    first, second, other = record("1"), record("2"), record("3")
+    first.endpoint_name = second.endpoint_name = "hpc1"
+    other.endpoint_name = "hpc2"
+    table.add(first)
+    table.add(other)
+    table.add(record("4"))
+    with pytest.raises(ConflictError, match="job 1 is endpoint hpc1 already"):
+        table.add(second)
+    assert not table.knows("2")
+    first.advance("FAILED", 1.0, 1, None)
+    table.add(second)
 
 
 def test_concurrent_repeats_of_a_key_submit_once() -> None:

@@ -38,7 +38,7 @@ async def test_job_runs_and_each_state_is_told_once(host: Host) -> None:
     assert [(event["stdout"], event["stderr"]) for event in events] == [("", ""), ("", ""), ("out\n", "err\n")]
     assert [event["time"] for event in events] == sorted(event["time"] for event in events)
     assert set(end) == {
-        *("job_id", "native_id", "state", "exit_code", "stdout", "stderr", "message", "time", "executable")
+        *("job_id", "native_id", "name", "state", "exit_code", "stdout", "stderr", "message", "time", "executable")
     }
     assert set(host.told) == {("psij", "job_status", host.sid)}
 
@@ -54,6 +54,7 @@ async def test_status_has_the_keys_of_old(host: Host, tmp_path: Path) -> None:
     assert await host.status(job_id) == {
         "job_id": job_id,
         "native_id": end["native_id"],
+        "name": None,
         "state": "COMPLETED",
         "message": None,
         "exit_code": 0,
@@ -65,6 +66,7 @@ async def test_status_has_the_keys_of_old(host: Host, tmp_path: Path) -> None:
         "queue_name": "q",
         "account": "a",
         "node_count": 3,
+        "endpoint_name": None,
         "duration": 60,
         "stdout": "out\n",
         "stderr": "err\n",

@@ -8,19 +8,21 @@ import psij
 import pytest
 
 from orbit_jupyter.plugin import InvalidFieldError
-from orbit_plugins.psij.executors import load_psij
-from orbit_plugins.psij.spec import check_here, parse_spec, to_psij
+from orbit_plugins.psij.here import check_here
+from orbit_plugins.psij.offers import load_psij
+from orbit_plugins.psij.spec import LONGEST, parse_spec
+from orbit_plugins.psij.translate import custom_attributes, to_psij
 
 OUT, ERR = Path("/tmp/o"), Path("/tmp/e")
 
 
-def built(**fields: Any) -> psij.JobSpec:
+def built(executor: str = "slurm", **fields: Any) -> psij.JobSpec:
     load_psij()
-    return to_psij(parse_spec({"executable": "/bin/true", **fields}), OUT, ERR)
+    return to_psij(parse_spec({"executable": "/bin/true", **fields}), OUT, ERR, executor)
 
 
-def attributes(**fields: Any) -> psij.JobAttributes:
-    made = built(**fields).attributes
+def attributes(executor: str = "slurm", **fields: Any) -> psij.JobAttributes:
+    made = built(executor, **fields).attributes
     assert made is not None
     return made
 
@@ -49,6 +51,7 @@ def attributes(**fields: Any) -> psij.JobAttributes:
         ({"executable": "x", "attributes": {"duration": -1}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": True}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": "9" * 30}}, "attributes.duration"),
+        ({"executable": "x", "attributes": {"duration": "9" * 5000}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"node_count": 0}}, "attributes.node_count"),
         ({"executable": "x", "attributes": {"queue_name": 5}}, "attributes.queue_name"),
         ({"executable": "x", "attributes": {"slurm.x": {}}}, "attributes.custom_attributes[...]"),
@@ -57,6 +60,10 @@ def attributes(**fields: Any) -> psij.JobAttributes:
         ({"executable": "x", "custom_attributes": {"slurm.x": []}}, "custom_attributes[...]"),
         ({"executable": "x", "stdout_path": "/tmp/my file"}, "stdout_path"),
         ({"executable": "x", "directory": "/my work", "stdin_path": "in"}, "stdin_path"),
+        ({"executable": "x", "stdin": "a", "stdin_path": "b"}, "stdin"),
+        ({"executable": "x", "stdout": 3}, "stdout_path"),
+        ({"executable": "x", "name": ""}, "name"),
+        ({"executable": "x", "name": "two\nlines"}, "name"),
     ],
 )
 def test_wrong_field_is_refused_by_its_name(spec: dict[str, Any], field: str) -> None:
@@ -97,6 +104,68 @@ def test_paths_of_a_local_job_must_exist(field: str, tmp_path: Path) -> None:
 )
 def test_duration_is_seconds_or_a_clock(given: Any, seconds: int) -> None:
     assert attributes(attributes={"duration": given}).duration == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, LONGEST), (60, 60), ("0:02:00", 120)])
+def test_job_on_this_machine_has_no_limit_but_its_own(given: Any, seconds: int) -> None:
+    assert attributes("local", attributes={"duration": given}).duration == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_stream_has_a_short_spelling(stream: str) -> None:
+    for spec in ({stream: "/tmp/x"}, {f"{stream}_path": "/tmp/x"}, {stream: "/tmp/x", f"{stream}_path": "/tmp/x"}):
+        assert getattr(parse_spec({"executable": "x", **spec}), f"{stream}_path") == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("executor", "given", "made"),
+    [
+        ("slurm", {"name": "sim"}, {"slurm.job-name": "sim"}),
+        ("slurm", {"name": "my sim, 2"}, {"slurm.job-name": "my_sim_2"}),
+        ("pbs", {"name": "sim"}, {"pbs.N": "sim"}),
+        ("pbs_classic", {"name": "sim"}, {"pbs.N": "sim"}),
+        ("lsf", {"name": "sim"}, {"lsf.J": "sim"}),
+        ("cobalt", {"name": "sim"}, {"cobalt.jobname": "sim"}),
+        ("local", {"name": "sim"}, {}),
+        ("flux", {"name": "sim"}, {}),
+        ("slurm", {}, {}),
+        ("slurm", {"name": "sim", "attributes": {"slurm.job-name": "mine"}}, {"slurm.job-name": "mine"}),
+        ("slurm", {"name": "sim", "custom_attributes": {"SLURM.job-name": "mine"}}, {"SLURM.job-name": "mine"}),
+        ("pbs", {"name": "sim", "custom_attributes": {"pbs.n": "5"}}, {"pbs.n": "5", "pbs.N": "sim"}),
+    ],
+)
+def test_scheduler_is_told_the_name_unless_the_caller_has_done_so(
+    executor: str, given: dict[str, Any], made: dict[str, str]
+) -> None:
+    spec = parse_spec({"executable": "x", **given})
+    assert custom_attributes(spec, executor, "login1") == made
+
+
+@pytest.mark.parametrize(
+    ("executor", "hostname", "given", "made"),
+    [
+        ("pbs", "aurora-uan-0010", {}, {"pbs.l": "filesystems=home:flare"}),
+        ("pbs", "aurora-uan-0010", {"pbs.l": "filesystems=home"}, {"pbs.l": "filesystems=home"}),
+        ("pbs", "polaris-login-01", {}, {}),
+        ("local", "aurora-uan-0010", {}, {}),
+    ],
+)
+def test_aurora_gets_the_file_systems_that_it_insists_on(
+    executor: str, hostname: str, given: dict[str, Any], made: dict[str, str]
+) -> None:
+    spec = parse_spec({"executable": "x", "custom_attributes": given})
+    assert custom_attributes(spec, executor, hostname) == made
+
+
+def test_launcher_that_is_not_on_this_machine_is_refused_unless_a_script_may_bring_it(tmp_path: Path) -> None:
+    spec = {"executable": "x", "launcher": "mpirun", "environment": {"PATH": str(tmp_path)}}
+    with pytest.raises(InvalidFieldError, match=r"launcher: mpirun .* not on the PATH") as refused:
+        check_here(parse_spec(spec))
+    assert refused.value.field == "job_spec.launcher"
+    (tmp_path / "modules.sh").touch()
+    check_here(parse_spec({**spec, "pre_launch": str(tmp_path / "modules.sh")}))
+    (tmp_path / "mpirun").touch(mode=0o755)
+    check_here(parse_spec(spec))
 
 
 def test_everything_reaches_psij(tmp_path: Path) -> None:

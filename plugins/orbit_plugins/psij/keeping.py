@@ -1,0 +1,112 @@
+"""How long files are kept: a job's as long as its record, and seven days what an earlier life has left.
+
+Only files in the plugin's own folder, and of names that it gives itself, are ever removed: no ``stdout_path`` of a
+user's, and no launcher of PSI/J's, which it would miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .jobs import JobRecord
+from .offers import EXECUTOR_PROGRAMS
+
+log = logging.getLogger("orbit.psij")
+
+STALE = 7 * 86400.0
+"""Seconds since its last change after which a file is removed whose job isn't known any more."""
+
+KEEP_FILES_VARIABLE = "RADICAL_ORBIT_PSIJ_KEEP_FILES"
+
+OUTPUT = (".out", ".err")
+SCRIPTS = (".job", ".ec", ".out", ".nodefile")
+"""What PSI/J and its job scripts write: ``JOB.job``, and the rest by the scheduler's id."""
+
+
+def keep_files() -> bool:
+    """Return whether the user wants to keep everything, to look into it."""
+    return os.environ.get(KEEP_FILES_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+class Keeper:
+    """Removes the files of jobs.
+
+    Parameters
+    ----------
+    output
+        Where jobs' output is.
+    work
+        Where PSI/J's scripts are, in a folder for each executor.
+    keep
+        Whether to remove nothing.
+    """
+
+    def __init__(self, output: Path, work: Path, *, keep: bool = False) -> None:
+        self._output, self._work, self._keep = output, work, keep
+
+    def forget(self, record: JobRecord) -> None:
+        """Remove what belongs to a job whose record goes."""
+        if self._keep:
+            return
+        work = self._work / record.executor
+        paths = [self._output / f"{record.job_id}{suffix}" for suffix in OUTPUT]
+        paths.append(work / f"{record.job_id}.job")
+        if record.native_id and "/" not in record.native_id:
+            paths += [work / f"{record.native_id}{suffix}" for suffix in SCRIPTS]
+        for path in paths:
+            _remove(path)
+
+    def sweep(self, known: Callable[[str], bool], stopped: Callable[[], bool] = lambda: False) -> int:
+        """Remove files that nobody has changed for `STALE` seconds, of jobs that aren't known.
+
+        Parameters
+        ----------
+        known
+            Says of a job's id whether it is.
+        stopped
+            Looked at between two files: whether to leave the rest for another time.
+
+        Returns
+        -------
+        int
+            How many files there were.
+        """
+        removed = 0
+        if self._keep:
+            return removed
+        oldest = time.time() - STALE
+        for path in self._files():
+            if stopped():
+                break
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < oldest and not known(path.stem):
+                    removed += _remove(path)
+        if removed:
+            log.info("%d files of jobs from more than %g days ago were removed", removed, STALE / 86400)
+        return removed
+
+    def _files(self) -> Iterator[Path]:
+        yield from _in(self._output, OUTPUT)
+        for executor in EXECUTOR_PROGRAMS:
+            yield from _in(self._work / executor, SCRIPTS)
+
+
+def _in(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(suffixes) and entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file; one that can't be is left for the next sweep."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
