@@ -11,7 +11,10 @@ import psutil
 
 from .guard import Guard, NoAnswerError, Run
 from .mounts import Mount, classify, mounts
-from .probe import Probe
+from .probe import PartialReadingError, Probe
+
+MOST = 128
+"""File systems that are asked, each in a thread: an automounter may have hundreds of homes mounted."""
 
 Usage = tuple[int, int, float]
 """Total and used bytes, used percent."""
@@ -37,6 +40,8 @@ class DiskProbe(Probe):
         Returns how full one is, None to leave it out, or hangs.
     each
         Seconds that a mount may take to answer.
+    home
+        The user's home folder: of a shared file system's mounts the one that holds it is listed.
     """
 
     name = "disks"
@@ -46,8 +51,10 @@ class DiskProbe(Probe):
         table: Callable[[], list[Mount]] = mounts,
         ask: Callable[[str], Usage | None] = usage,
         each: float = 2.0,
+        home: str | None = None,
     ) -> None:
         self.deadline = each + 1.0
+        self._home = os.path.expanduser("~") if home is None else home
         self._table, self._ask, self._each = table, ask, each
         self._lock = threading.Lock()
         self._guards: dict[str, Guard[Usage | None]] = {}
@@ -61,11 +68,41 @@ class DiskProbe(Probe):
         self.read()
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the file systems; one that doesn't answer stays in the list, with ``error``."""
+        """Return the file systems; one that doesn't answer stays in the list, with ``error``.
+
+        Raises
+        ------
+        PartialReadingError
+            If there are more than `MOST`.
+        """
         table = self._table()
+        if len(table) <= MOST:
+            return self._read(table)
+        wanted = sorted(table, key=lambda mount: not (mount.path == "/" or self._holds_home(mount)))
+        reason = f"{len(table) - MOST} of {len(table)} file systems were left out"
+        raise PartialReadingError(self._read(wanted[:MOST]), reason)
+
+    def _read(self, table: list[Mount]) -> list[dict[str, Any]]:
         runs = self._start([mount.path for mount in table])
         entries = [(mount, _entry(mount, run)) for mount, run in zip(table, runs, strict=True)]
-        return [entry for entry in _once(entries) if entry is not None]
+        return self._once([(mount, entry) for mount, entry in entries if entry is not None])
+
+    def _once(self, entries: list[tuple[Mount, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return each file system once: of its mounts the whole one, and of those the shortest path."""
+        best: dict[tuple[Any, ...], tuple[Mount, dict[str, Any]]] = {}
+        for mount, entry in entries:
+            key = _same(mount, entry)
+            other = best.get(key)
+            if other is None or self._rank(mount) < self._rank(other[0]):
+                best[key] = (mount, entry)
+        kept = {mount.path for mount, _ in best.values()}
+        return [entry for mount, entry in entries if mount.path in kept]
+
+    def _rank(self, mount: Mount) -> tuple[bool, bool, int]:
+        return not (mount.shared and self._holds_home(mount)), mount.root != "/", len(mount.path)
+
+    def _holds_home(self, mount: Mount) -> bool:
+        return mount.path != "/" and f"{self._home}/".startswith(f"{mount.path}/")
 
     def _start(self, paths: list[str]) -> list[Run[Usage | None]]:
         with self._lock:
@@ -102,19 +139,11 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _once(entries: list[tuple[Mount, dict[str, Any] | None]]) -> list[dict[str, Any] | None]:
-    """Return each file system once: of its mounts the whole one, and of those the shortest path."""
-    best: dict[tuple[str, str], tuple[Mount, dict[str, Any] | None]] = {}
-    for mount, entry in entries:
-        if entry is None:
-            continue
-        key = (mount.number or mount.path, mount.device)
-        other = best.get(key)
-        if other is None or _rank(mount) < _rank(other[0]):
-            best[key] = (mount, entry)
-    kept = {mount.path for mount, _ in best.values()}
-    return [entry for mount, entry in entries if mount.path in kept]
-
-
-def _rank(mount: Mount) -> tuple[bool, int]:
-    return mount.root != "/", len(mount.path)
+def _same(mount: Mount, entry: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what the mounts of one file system have in common."""
+    number = mount.number or mount.path
+    if not mount.shared:
+        return number, mount.device
+    # An automounter mounts each home by its own name, all of one file system. And a folder that is bound to
+    # another place may have a quota of its own, which shows as another size.
+    return number, entry["total"]

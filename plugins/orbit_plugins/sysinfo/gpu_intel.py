@@ -1,6 +1,7 @@
-"""Intel's GPUs, from xpu-smi.
+"""Intel's GPUs, from xpu-smi 1.2.
 
-Source of the format: Intel's "XPU System Management Interface User Guide", sections discovery and dump.
+Source of the format: Intel's "XPU System Management Interface User Guide", sections discovery and dump. The tests
+hold recorded output. Version 2 takes other arguments for its values; its GPUs are listed without them.
 """
 
 from __future__ import annotations
@@ -33,24 +34,24 @@ def parse_facts(text: str) -> list[Gpu]:
 
 
 def parse_live(text: str) -> Live:
-    """Return what it measured."""
+    """Return what it measured: of each GPU the last values that it knew."""
     live: Live = {}
     for row in named_rows(text):
         index = row.get("deviceid", "")
         if index.isdigit():
-            live[int(index)] = known(
-                {
-                    "util_gpu": number(row.get("gpu utilization (%)")),
-                    "util_mem": number(row.get("gpu memory bandwidth utilization (%)")),
-                    "mem_used": number(row.get("gpu memory used (mib)")),
-                }
-            )
+            values = {
+                "util_gpu": number(row.get("gpu utilization (%)")),
+                "util_mem": number(row.get("gpu memory bandwidth utilization (%)")),
+                "mem_used": number(row.get("gpu memory used (mib)")),
+            }
+            live.setdefault(int(index), {}).update(known(values))
     return live
 
 
 def live_arguments(indices: list[int]) -> list[str]:
-    """Return the arguments for one line per GPU: 0 utilisation, 17 memory bandwidth, 18 memory used."""
-    return ["dump", "-d", ",".join(map(str, indices)), "-m", "0,17,18", "-i", "1", "-n", "1"]
+    """Return the arguments for two lines per GPU: 0 utilisation, 17 memory bandwidth, 18 memory used."""
+    # Two, since what is reckoned from a difference is N/A in the first.
+    return ["dump", "-d", ",".join(map(str, indices)), "-m", "0,17,18", "-i", "1", "-n", "2"]
 
 
 INTEL = Kind(

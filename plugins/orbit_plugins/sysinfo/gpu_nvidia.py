@@ -1,4 +1,7 @@
-"""NVIDIA's GPUs, from nvidia-smi. Source of the format: ``nvidia-smi --help-query-gpu``."""
+"""NVIDIA's GPUs, from nvidia-smi. Source of the format: ``nvidia-smi --help-query-gpu``, and what was recorded.
+
+A GPU that is divided by MIG is listed as one, with its memory; the tool measures no utilisation of it.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +50,25 @@ def number(text: Any) -> int | float | None:
 def known(fields: dict[str, int | float | None]) -> dict[str, int | float]:
     """Return the fields that were told."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def first_json(text: str) -> Any:
+    """Return the first object, or list of objects, in what a tool printed; warnings may stand in front of it.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    decoder = json.JSONDecoder()
+    for start in re.finditer(r"[\[{]", text):
+        try:
+            found, _ = decoder.raw_decode(text, start.start())
+        except ValueError:
+            continue
+        if isinstance(found, dict) or (found and all(isinstance(one, dict) for one in found)):
+            return found
+    raise ValueError("it printed no JSON")
 
 
 def rows(text: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""A vendor's tool: where it is, when it is asked, and what is remembered of its answers."""
+"""A vendor's tools: where they are, when they are asked, and what is remembered of their answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from .program import Program
 
 T = TypeVar("T")
 
-NO_GPUS = ("no devices were found", "no json data to report", "no device discovered")
+NO_GPUS = (
+    "no devices were found",
+    "no json data to report",
+    "no amd gpus specified",
+    "no device discovered",
+)
 """How the tools say that there are none, in lower case. nvidia-smi and rocm-smi call it a failure."""
 
 
@@ -56,19 +61,21 @@ class GpuTool:
 
     Parameters
     ----------
-    kind
-        Which tool.
+    kinds
+        Which tool; of several the first that is there and tells of GPUs.
     deadline
-        Seconds that it may take for one reading.
+        Seconds that one reading may take.
     hold
         Seconds for which it isn't asked again after it failed or knew of no GPU.
     """
 
-    def __init__(self, kind: Kind, deadline: float = 5.0, hold: float = 60.0) -> None:
-        self.kind, self.deadline, self._hold = kind, deadline, hold
+    def __init__(self, *kinds: Kind, deadline: float = 5.0, hold: float = 60.0) -> None:
+        # A tool that somebody has named is meant to be used.
+        self.kinds = sorted(kinds, key=lambda kind: not os.environ.get(kind.variable))
+        self.deadline, self._hold = deadline, hold
+        self.name = self.kinds[0].program
         self._lock = threading.Lock()
-        self._sought = False
-        self._program: Program | None = None
+        self._sought: dict[str, Program | None] = {}
         self._facts: list[Gpu] = []
         self._held_until = 0.0
         self._error: str | None = None
@@ -87,37 +94,68 @@ class GpuTool:
 
     def close(self) -> None:
         """End the tool if it runs."""
-        if self._program is not None:
-            self._program.kill()
+        for program in list(self._sought.values()):
+            if program is not None:
+                program.close()
 
     def _read(self, live: bool) -> tuple[list[Gpu], str | None]:
         until = time.monotonic() + self.deadline
         if not self._lock.acquire(timeout=self.deadline):
-            return self.known(), f"{self.kind.program}: no answer within {self.deadline:g} s"
+            return self.known(), f"{self.name}: no answer within {self.deadline:g} s"
         try:
             if time.monotonic() < self._held_until:
                 return self.known(), self._error
             measured = self._ask(until, live)
         except (NoAnswerError, ToolError, OSError, ValueError) as error:
             reason = f"no answer within {self.deadline:g} s" if isinstance(error, NoAnswerError) else str(error)
-            self._put_off(f"{self.kind.program}: {reason}")
+            self._put_off(f"{self.name}: {reason}")
             return self.known(), self._error
         finally:
             self._lock.release()
         return [_with_free(gpu | measured.get(gpu["index"], {})) for gpu in self.known()], None
 
     def _ask(self, until: float, live: bool) -> Live:
-        program = self._find()
-        if program is None:
-            return {}
         if not self._facts:
-            self._facts = self._run(program, self.kind.facts, self.kind.parse_facts, until) or []
+            self._facts = self._find_gpus(until)
             if not self._facts:
                 self._put_off(None)
         if not self._facts or not live:
             return {}
+        kind = self.kinds[0]
+        program = self._find(kind)
+        if program is None:
+            return {}
         indices = [gpu["index"] for gpu in self._facts]
-        return self._run(program, self.kind.live(indices), self.kind.parse_live, until) or {}
+        return self._run(program, kind.live(indices), kind.parse_live, until) or {}
+
+    def _find_gpus(self, until: float) -> list[Gpu]:
+        """Ask one tool after the other; the first that tells of GPUs is the only one from then on."""
+        failures: list[tuple[str, Exception]] = []
+        answered = False
+        for kind in list(self.kinds):
+            self.name = kind.program
+            try:
+                program = self._find(kind)
+                if program is None:
+                    continue
+                facts = self._run(program, kind.facts, kind.parse_facts, until)
+            except NoAnswerError:
+                self._prefer(*(other for other in self.kinds if other is not kind))  # the next time
+                raise
+            except (ToolError, OSError, ValueError) as error:
+                failures.append((kind.program, error))
+                continue
+            if facts:
+                self._prefer(kind)
+                return facts
+            answered = True
+        if failures and not answered:
+            self.name, reason = failures[0]
+            raise reason
+        return []
+
+    def _prefer(self, *kinds: Kind) -> None:
+        self.kinds = [*kinds, *(kind for kind in self.kinds if kind not in kinds)]
 
     def _run(self, program: Program, arguments: list[str], parse: Callable[[str], T], until: float) -> T | None:
         answer = program.run(arguments, max(0.0, until - time.monotonic()))
@@ -127,25 +165,24 @@ class GpuTool:
         try:
             read = parse(answer.text)
         except ValueError as error:
-            raise ToolError(f"{error} (exit code {answer.code}): {answer.first_line()}") from None
+            raise ToolError(f"{error} (exit code {answer.code}): {answer.complaint()}") from None
         if answer.code != 0 and not read:
-            raise ToolError(f"ended with exit code {answer.code}: {answer.first_line()}")
+            raise ToolError(f"ended with exit code {answer.code}: {answer.complaint()}")
         return read
 
     def _put_off(self, error: str | None) -> None:
         # A hanging tool costs its deadline and may leave a process that can't be killed: not every few seconds.
         self._error, self._held_until = error, time.monotonic() + self._hold
 
-    def _find(self) -> Program | None:
-        if not self._sought:
-            named = os.environ.get(self.kind.variable, "")
-            path = shutil.which(named or self.kind.program)
+    def _find(self, kind: Kind) -> Program | None:
+        if kind.program not in self._sought:
+            named = os.environ.get(kind.variable, "")
+            path = shutil.which(named or kind.program)
             if path is None and named:
-                raise ToolError(f"{self.kind.variable} is {named!r}, which is no program; correct or unset it")
-            path = path or shutil.which(self.kind.elsewhere)
-            self._program = Program(path) if path else None
-            self._sought = True
-        return self._program
+                raise ToolError(f"{kind.variable} is {named!r}, which is no program; correct or unset it")
+            path = path or shutil.which(kind.elsewhere)
+            self._sought[kind.program] = Program(path) if path else None
+        return self._sought[kind.program]
 
 
 def _with_free(gpu: Gpu) -> Gpu:

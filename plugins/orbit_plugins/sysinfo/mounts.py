@@ -17,15 +17,17 @@ PSEUDO = frozenset({
     "tmpfs", "ramfs",
     "overlay", "aufs", "fuse.fuse-overlayfs", "fuse.lxcfs", "fuse.gvfsd-fuse", "fuse.portal",
     "squashfs", "erofs", "iso9660", "fuse.snapfuse", "fuse.squashfuse", "fuse.squashfuse_ll",
+    "cvmfs", "fuse.cvmfs", "fuse.cvmfs2",
 })
-"""What has no space of its own to fill: the kernel's interfaces, memory, layers over other folders, images."""
+"""What has no space of its own to fill: the kernel's interfaces, memory, layers over other folders, images, and
+CVMFS, where software is read from and nobody writes."""
 
 SHARED = frozenset({
-    "nfs", "nfs4", "lustre", "gpfs", "mmfs", "beegfs", "fhgfs", "dvs", "cifs", "smb3", "smbfs", "ceph", "afs",
-    "openafs", "auristorfs", "panfs", "orangefs", "pvfs2", "glusterfs", "gfs2", "ocfs2", "wekafs", "cvfs", "coda",
-    "9p", "virtiofs",
-    "sshfs", "s3fs", "rclone", "goofys", "gcsfuse", "juicefs", "daos", "dfuse", "quobyte", "mfs", "lizardfs",
-    "moosefs", "cvmfs", "cvmfs2",
+    "nfs", "nfs4", "lustre", "gpfs", "mmfs", "beegfs", "fhgfs", "dvs", "cifs", "smb3", "smbfs", "ceph", "cephfs",
+    "afs", "openafs", "auristorfs", "panfs", "orangefs", "pvfs2", "glusterfs", "gfs2", "ocfs2", "wekafs", "cvfs",
+    "coda", "daos", "dfuse", "quobyte", "mfs", "lizardfs", "moosefs", "seaweedfs", "juicefs", "alluxio-fuse",
+    "eosxd", "fuse_dfs", "ceph-fuse", "9p", "virtiofs",
+    "sshfs", "s3fs", "mountpoint-s3", "rclone", "goofys", "gcsfuse", "blobfuse", "blobfuse2", "cvmfs", "cvmfs2",
 })
 """What several machines see. FUSE file systems are looked up here by the name behind ``fuse.``."""
 # fmt: on
@@ -58,11 +60,15 @@ class Mount:
     number: str = ""
 
     @property
+    def name(self) -> str:
+        """Type of the file system, of one in FUSE ``fuse.NAME``."""
+        # A FUSE file system without a subtype, as cvmfs is, names its program as the device.
+        return f"fuse.{self.device}" if self.fstype == "fuse" else self.fstype
+
+    @property
     def shared(self) -> bool:
         """Whether other machines see the file system too."""
-        # A FUSE file system without a subtype, as cvmfs is, names its program as the device.
-        name = self.device if self.fstype == "fuse" else self.fstype.removeprefix("fuse.")
-        return name in SHARED
+        return self.name.removeprefix("fuse.") in SHARED
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -93,8 +99,13 @@ def mounts() -> list[Mount]:
     except OSError:
         parts = psutil.disk_partitions(all=False)
         table = [Mount(part.mountpoint, part.device, part.fstype) for part in parts]
+    return with_space(table)
+
+
+def with_space(table: list[Mount]) -> list[Mount]:
+    """Return the mounts that have space of their own, and the root whatever it is."""
     # A container's root is an overlay and a diskless node's a tmpfs: people want to see how full it is.
-    return [mount for mount in table if mount.path == "/" or mount.fstype not in PSEUDO]
+    return [mount for mount in table if mount.path == "/" or mount.name not in PSEUDO]
 
 
 def classify(mount: Mount, sysfs: Path = Path("/sys")) -> str:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from orbit_jupyter.plugin import App, Plugin, PluginClient, PluginSession, Request, UIConfig, UIMonitor
+from orbit_jupyter.plugin import (
+    App,
+    Plugin,
+    PluginClient,
+    PluginSession,
+    Request,
+    UIConfig,
+    UIMonitor,
+    parse,
+    parse_int,
+)
 
 from .client import SysInfoClient
+from .event import TOPIC, metrics_event
+from .history import INTERVAL, KEPT, History
+from .moving import MovingNumbers
 from .provider import SysInfoProvider
+from .publisher import Publisher
+from .session import Subscription, SysInfoSession
 
-
-class SysInfoSession(PluginSession):
-    """One client's look at the host."""
-
-    def __init__(self, sid: str, provider: SysInfoProvider) -> None:
-        super().__init__(sid)
-        self._provider = provider
-
-    def get_metrics(self) -> dict[str, Any]:
-        """Return what the host is and how busy; blocks for some seconds at most."""
-        return self._provider.get_metrics()
+END = 2.0
+"""Seconds that a reading which is under way when the plugin ends gets to be over."""
 
 
 class SysInfoPlugin(Plugin):
@@ -52,7 +60,15 @@ class SysInfoPlugin(Plugin):
                 type="metrics",
                 css_class="sysinfo-content",
                 auto_load="metrics/{sid}",
-            )
+            ),
+            UIMonitor(
+                id="history",
+                title="Last ten minutes",
+                type="chart",
+                css_class="sysinfo-history",
+                empty_text="The first sample comes within seconds.",
+                auto_load="history/{sid}",
+            ),
         ],
     )
 
@@ -62,12 +78,29 @@ class SysInfoPlugin(Plugin):
         super().__init__(app, instance_name)
         self._provider = provider or SysInfoProvider()
         self._provider.prefetch()
+        self._publisher = Publisher(self._provider.get_metrics, self._publish, self._listening)
+        moving = MovingNumbers(gpus=lambda: self._provider.gpus_lately(refresh=self._listening()))
+        self._history = History(moving.read)
         self.add_route_get("homedir", self.homedir)
         self.add_route_get("host_role", self.host_role)
         self.add_route_get("metrics/{sid}", self.get_metrics)
+        self.add_route_get("history/{sid}", self.get_history)
+        self.add_route_post("subscribe/{sid}", self.subscribe)
+        self.add_route_post("unsubscribe/{sid}", self.unsubscribe)
 
     def _create_session(self, sid: str, **more: Any) -> SysInfoSession:
-        return SysInfoSession(sid, self._provider)
+        return SysInfoSession(sid, self._provider, self._publisher, self._history)
+
+    def _listening(self) -> bool:
+        return bool(self._app.state.listeners)
+
+    def _publish(self, tree: dict[str, Any]) -> None:
+        self._dispatch_notify(TOPIC, metrics_event(time.time(), tree))
+
+    async def start(self) -> None:
+        """Begin the history."""
+        await super().start()
+        self._history.start()
 
     # Both are plain functions: the home directory and the scheduler's tools may lie on a slow file system.
 
@@ -93,7 +126,29 @@ class SysInfoPlugin(Plugin):
         """Return what the host is and how busy."""
         return await self._forward(request.path_params["sid"], SysInfoSession.get_metrics)
 
+    async def get_history(self, request: Request) -> dict[str, Any]:
+        """Return how busy the host was in the last seconds."""
+        longest = int(INTERVAL * KEPT)
+        seconds = parse_int(request.query_params.get("seconds"), "seconds", default=longest, lowest=1)
+        return await self._forward(request.path_params["sid"], SysInfoSession.get_history, seconds)
+
+    async def subscribe(self, request: Request) -> dict[str, Any]:
+        """Begin to send an event with the metrics each few seconds, while somebody listens."""
+        wanted = parse(await request.json(), Subscription)
+        return await self._forward(request.path_params["sid"], SysInfoSession.subscribe, wanted)
+
+    async def unsubscribe(self, request: Request) -> dict[str, Any]:
+        """Send a session no more events."""
+        return await self._forward(request.path_params["sid"], SysInfoSession.unsubscribe)
+
     async def close(self) -> None:
-        """End the tools that still run."""
+        """End the tools that still run, the events and the history."""
+        self._publisher.close()
+        self._history.close()
         self._provider.close()
         await super().close()
+        await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        self._history.join(END)
+        self._publisher.join(END)

@@ -22,10 +22,12 @@ class Output:
     text: str
     complaints: str
 
-    def first_line(self) -> str:
-        """Return the first line that says something, for an error message."""
-        lines = (line.strip() for line in (self.text + "\n" + self.complaints).splitlines())
-        return next((line for line in lines if line.strip("=- ")), "no output")
+    def complaint(self) -> str:
+        """Return the first line that speaks of an error, or else that says something, for an error message."""
+        lines = [line.strip() for line in (self.text + "\n" + self.complaints).splitlines()]
+        lines = [line for line in lines if line.strip("=- ")]
+        spoken = (line for line in lines if "error" in line.lower() or "fail" in line.lower())
+        return next(spoken, lines[0] if lines else "no output")
 
 
 class Program:
@@ -40,6 +42,7 @@ class Program:
     def __init__(self, path: str) -> None:
         self.path = path
         self._process: subprocess.Popen[str] | None = None
+        self._closed = False
 
     def run(self, arguments: list[str], seconds: float) -> Output:
         """Run it to its end.
@@ -63,6 +66,8 @@ class Program:
             start_new_session=True,  # a wrapper script is killed with what it waits for
         )
         try:
+            if self._closed:
+                self.kill()
             text, complaints = process.communicate(timeout=seconds)
             return Output(process.returncode, text, complaints)
         except subprocess.TimeoutExpired:
@@ -75,6 +80,11 @@ class Program:
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()
+
+    def close(self) -> None:
+        """End it, also if it is being started at this moment."""
+        self._closed = True
+        self.kill()
 
     def kill(self) -> None:
         """End it, if it runs."""

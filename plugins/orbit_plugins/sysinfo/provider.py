@@ -17,6 +17,12 @@ from .system import SystemProbe
 
 log = logging.getLogger(__name__)
 
+GPUS_EVERY = 30.0
+"""Seconds after which the history has the GPUs read again, where nobody else does."""
+
+GPUS_FRESH = 45.0
+"""Seconds for which a reading of the GPUs counts as that of now."""
+
 
 class SysInfoProvider:
     """Reads the metrics tree, from any thread.
@@ -62,6 +68,21 @@ class SysInfoProvider:
                 tree[probe.name], errors[probe.name] = probe.empty(), str(error) or type(error).__name__
         self._report(errors)
         return {"errors": errors, **tree} if errors else tree
+
+    def gpus_lately(self, refresh: bool) -> list[dict[str, Any]]:
+        """Return the GPUs as they were read last, by whoever; none if that is too long ago. Doesn't wait.
+
+        Parameters
+        ----------
+        refresh
+            Whether to have them read anew in the background: vendors' tools are expensive.
+        """
+        for probe, guard in self._probes:
+            if isinstance(probe, GpuProbe):
+                if refresh and probe.latest(GPUS_EVERY) is None:
+                    guard.start()
+                return probe.latest(GPUS_FRESH) or []
+        return []
 
     def _report(self, errors: dict[str, str]) -> None:
         # A page asks every few seconds: an error is logged when it comes, not as long as it lasts.

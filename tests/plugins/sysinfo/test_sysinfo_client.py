@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from orbit_jupyter.plugin import InvalidFieldError
 from orbit_plugins.sysinfo import AsyncSysInfoClient, SysInfoClient
 
 T = TypeVar("T")
@@ -18,11 +19,18 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("GET", "/sysinfo/homedir"): {"homedir": "/home/ada"},
     ("GET", "/sysinfo/host_role"): {"role": "login"},
     ("GET", "/sysinfo/metrics/session.1"): {"cpu": {"percent": 3.5}},
+    ("GET", "/sysinfo/history/session.1"): {"interval": 5, "columns": {}, "units": {}},
+    ("POST", "/sysinfo/subscribe/session.1"): {"interval": 2, "topic": "metrics"},
+    ("POST", "/sysinfo/unsubscribe/session.1"): {"ok": True},
+    ("POST", "/sysinfo/unregister_session/session.1"): {"ok": True},
 }
 
 
 class AsyncEndpoint:
     endpoint_id = "ep"
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
 
     async def call(
         self,
@@ -34,12 +42,18 @@ class AsyncEndpoint:
         timeout: float = 0,
         key: str = "",
     ) -> Any:
-        return ANSWERS[method, path]
+        self.calls.append((path, params or json))
+        answer = ANSWERS[method, path]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 class Endpoint:
     endpoint_id = "ep"
-    aio = AsyncEndpoint()
+
+    def __init__(self) -> None:
+        self.aio = AsyncEndpoint()
 
     @property
     def http(self) -> httpx.Client:
@@ -47,6 +61,80 @@ class Endpoint:
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(coroutine)
+
+
+class Callbacks:
+    """The bridge's client, as far as callbacks go."""
+
+    def __init__(self) -> None:
+        self.registered: list[tuple[Any, ...]] = []
+
+    def register_callback(self, *which: Any) -> None:
+        self.registered.append(which)
+
+    def unregister_callback(self, *which: Any) -> None:
+        self.registered.remove(which)
+
+
+def callback(endpoint: str, plugin: str, topic: str, data: dict[str, Any]) -> None:
+    """Take an event."""
+
+
+def subscriber() -> tuple[SysInfoClient, Endpoint, Callbacks]:
+    endpoint, callbacks = Endpoint(), Callbacks()
+    client = SysInfoClient(endpoint, "/ep/sysinfo", callbacks)
+    client.register_session()
+    return client, endpoint, callbacks
+
+
+def test_subscribing_has_the_callback_called_until_it_is_taken_back() -> None:
+    client, endpoint, callbacks = subscriber()
+    assert client.subscribe(2, callback) == {"interval": 2, "topic": "metrics"}
+    assert endpoint.aio.calls[-1] == ("/sysinfo/subscribe/session.1", {"interval": 2})
+    assert callbacks.registered == [("ep", "sysinfo", "metrics", callback)]
+    client.subscribe(10)
+    assert len(callbacks.registered) == 1
+    client.unsubscribe()
+    assert callbacks.registered == []
+
+
+def test_another_callback_replaces_the_first_and_closing_takes_it_back() -> None:
+    client, _, callbacks = subscriber()
+    client.subscribe(2, callback)
+    client.subscribe(2, print)
+    assert callbacks.registered == [("ep", "sysinfo", "metrics", print)]
+    client.close()
+    assert callbacks.registered == []
+
+
+def test_subscription_that_is_refused_leaves_no_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _, callbacks = subscriber()
+    refusal = InvalidFieldError("interval: 0 s is out of bounds", field="interval")
+    monkeypatch.setitem(ANSWERS, ("POST", "/sysinfo/subscribe/session.1"), refusal)
+    with pytest.raises(InvalidFieldError):
+        client.subscribe(0, callback)
+    assert callbacks.registered == []
+
+
+def test_session_that_replaces_another_is_subscribed_like_it() -> None:
+    client, endpoint, _ = subscriber()
+    client.subscribe(2)
+    endpoint.aio.calls.clear()
+    client.register_session()
+    assert [path for path, _ in endpoint.aio.calls] == [
+        "/sysinfo/register_session",
+        "/sysinfo/subscribe/session.1",
+    ]
+    client.unsubscribe()
+    endpoint.aio.calls.clear()
+    client.register_session()
+    assert [path for path, _ in endpoint.aio.calls] == ["/sysinfo/register_session"]
+
+
+def test_history_is_asked_for_in_seconds() -> None:
+    client, endpoint, _ = subscriber()
+    assert client.history(60)["interval"] == 5
+    assert endpoint.aio.calls[-1] == ("/sysinfo/history/session.1", {"seconds": 60})
 
 
 def test_cells_get_plain_answers() -> None:
@@ -70,3 +158,6 @@ async def test_coroutines_get_the_same_answers() -> None:
     assert await client.homedir() == "/home/ada"
     assert await client.host_role() == {"role": "login"}
     assert await client.get_metrics() == {"cpu": {"percent": 3.5}}
+    assert (await client.subscribe(2))["topic"] == "metrics"
+    assert (await client.history())["interval"] == 5
+    await client.unsubscribe()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from orbit_plugins.sysinfo.disks import DiskProbe, Usage, usage
-from orbit_plugins.sysinfo.mounts import Mount
+from orbit_plugins.sysinfo.disks import MOST, DiskProbe, Usage, usage
+from orbit_plugins.sysinfo.mounts import Mount, parse_mountinfo, with_space
+from orbit_plugins.sysinfo.probe import PartialReadingError
 
 
 class Dead:
@@ -141,3 +142,50 @@ def test_usage_tells_folders_from_files_and_from_nothing(tmp_path: Path) -> None
     assert usage(str(file)) is None
     with pytest.raises(FileNotFoundError):
         usage(str(tmp_path / "none"))
+
+
+def gpfs(path: str, root: str = "/") -> Mount:
+    return Mount(path, "midway3_cap", "gpfs", root, "0:51")
+
+
+def test_shared_file_system_that_is_bound_to_several_places_is_listed_where_the_home_is() -> None:
+    found = table(gpfs("/gpfs/midway3/cap"), gpfs("/software", "/software"), gpfs("/home", "/home"))
+    entries = DiskProbe(lambda: found, lambda _: (100, 25, 25.0), home="/home/ada").read()
+    assert [entry["mount"] for entry in entries] == ["/home"]
+
+
+def test_folder_of_a_shared_file_system_with_a_quota_of_its_own_is_listed_too() -> None:
+    sizes = {"/gpfs/midway3/cap": 1000, "/project": 1000, "/home": 30}
+    found = table(*(gpfs(path) for path in sizes))
+    entries = DiskProbe(lambda: found, lambda path: (sizes[path], 25, 25.0), home="/home/ada").read()
+    assert [(entry["mount"], entry["total"]) for entry in entries] == [("/project", 1000), ("/home", 30)]
+
+
+def test_bound_mounts_stay_one_while_the_file_system_is_written_to() -> None:
+    used = iter(range(10))
+    found = table(gpfs("/home"), gpfs("/project"))
+    entries = DiskProbe(lambda: found, lambda _: (100, next(used), 25.0), home="/home/ada").read()
+    assert [entry["mount"] for entry in entries] == ["/home"]
+
+
+def test_homes_of_others_that_an_automounter_has_mounted_are_not_listed() -> None:
+    homes = [Mount(f"/home/{name}", f"nas:/export/{name}", "nfs4", "/", "0:60") for name in ("ada", "bob", "eve")]
+    entries = DiskProbe(lambda: homes, lambda _: (100, 25, 25.0), home="/home/bob").read()
+    assert [entry["mount"] for entry in entries] == ["/home/bob"]
+
+
+def test_of_too_many_mounts_the_root_and_the_home_are_asked_and_the_rest_is_counted() -> None:
+    many = [Mount(f"/home/{number}", f"nas:/{number}", "nfs4", "/", f"0:{number}") for number in range(MOST + 10)]
+    found = [*many, Mount("/", "/dev/x", "ext4")]
+    probe = DiskProbe(lambda: found, lambda _: (100, 25, 25.0), home=f"/home/{MOST + 5}")
+    with pytest.raises(PartialReadingError, match=f"11 of {MOST + 11} file systems were left out") as caught:
+        probe.read()
+    listed = {entry["mount"] for entry in caught.value.value}
+    assert len(listed) == MOST
+    assert {"/", f"/home/{MOST + 5}"} <= listed
+
+
+def test_disks_of_a_real_login_node_are_listed_once_each(recorded: Callable[[str], str]) -> None:
+    found = with_space(parse_mountinfo(recorded("mounts/cray-login.mountinfo")))
+    entries = DiskProbe(lambda: found, lambda _: (100, 25, 25.0), home="/cray_home/ada").read()
+    assert [entry["mount"] for entry in entries] == ["/", "/var/opt/cray/persistent", "/var/crash", "/boot"]

@@ -1,10 +1,10 @@
-"""The tools' output, written from the vendors' documentation, not captured."""
+"""Output that nobody showed us, written from the vendors' documentation; what was recorded is tested beside it."""
 
 from __future__ import annotations
 
 import pytest
 
-from orbit_plugins.sysinfo import gpu_amd, gpu_intel, gpu_nvidia
+from orbit_plugins.sysinfo import gpu_amd, gpu_intel, gpu_nvidia, gpu_rocm
 from orbit_plugins.sysinfo.gpu_text import number
 
 NVIDIA_FACTS = """\
@@ -71,7 +71,7 @@ def test_nvidia_values_that_cannot_be_read_are_left_out() -> None:
 
 
 def test_amd_gpus_are_listed_behind_a_warning_with_either_spelling() -> None:
-    first, second = gpu_amd.parse_facts(AMD_FACTS)
+    first, second = gpu_rocm.parse_facts(AMD_FACTS)
     assert first == {
         "id": "0",
         "index": 0,
@@ -84,7 +84,7 @@ def test_amd_gpus_are_listed_behind_a_warning_with_either_spelling() -> None:
 
 
 def test_amd_bytes_become_mib_and_allocation_is_not_taken_for_activity() -> None:
-    assert gpu_amd.parse_live(AMD_LIVE) == {
+    assert gpu_rocm.parse_live(AMD_LIVE) == {
         0: {"util_gpu": 12, "util_mem": 7, "mem_total": 65520, "mem_used": 32760},
         1: {"util_mem": 3},
     }
@@ -113,8 +113,8 @@ def test_intel_values_are_found_by_the_names_of_their_columns() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "segmentation fault\n", "{broken", "<html>"])
-@pytest.mark.parametrize("vendor", [gpu_nvidia, gpu_amd, gpu_intel])
+@pytest.mark.parametrize("text", ["", "segmentation fault\n", "{broken", "<html>", "[1, 2]"])
+@pytest.mark.parametrize("vendor", [gpu_nvidia, gpu_amd, gpu_rocm, gpu_intel])
 def test_facts_that_are_no_such_output_are_refused(vendor: object, text: str) -> None:
     parse = getattr(vendor, "parse_facts")  # noqa: B009 - modules have no common type
     with pytest.raises(ValueError, match=r"."):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -15,13 +16,14 @@ import pytest
 from orbit_jupyter.plugin import App, AppState, Request
 from orbit_jupyter.protocol import Call
 from orbit_plugins.sysinfo import SysInfoPlugin
-from orbit_plugins.sysinfo.gpu_amd import AMD
 from orbit_plugins.sysinfo.gpu_nvidia import NVIDIA
+from orbit_plugins.sysinfo.gpu_rocm import ROCM_SMI
 from orbit_plugins.sysinfo.gpu_text import gpu
 from orbit_plugins.sysinfo.gpu_tool import GpuTool
 from orbit_plugins.sysinfo.gpus import GpuProbe
 from orbit_plugins.sysinfo.memory import MemoryProbe
 from orbit_plugins.sysinfo.probe import PartialReadingError
+from orbit_plugins.sysinfo.program import Program
 from orbit_plugins.sysinfo.provider import SysInfoProvider
 
 Fake = Callable[[str], Path]
@@ -170,7 +172,7 @@ def test_variable_that_names_no_program_is_told(monkeypatch: pytest.MonkeyPatch,
 def test_absent_tool_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("ROCM_SMI_PATH", raising=False)
-    assert GpuProbe([GpuTool(AMD)]).read() == []
+    assert GpuProbe([GpuTool(ROCM_SMI)]).read() == []
 
 
 def test_free_memory_is_reckoned_where_the_tool_does_not_tell(
@@ -180,7 +182,7 @@ def test_free_memory_is_reckoned_where_the_tool_does_not_tell(
     program.write_text(AMD_PROGRAM)
     program.chmod(0o755)
     monkeypatch.setenv("ROCM_SMI_PATH", str(program))
-    (one,) = GpuProbe([GpuTool(AMD)]).read()
+    (one,) = GpuProbe([GpuTool(ROCM_SMI)]).read()
     assert (one["vendor"], one["mem_total"], one["mem_used"], one["mem_free"]) == ("AMD", 2, 1, 1)
 
 
@@ -196,3 +198,12 @@ async def test_close_ends_a_tool_that_runs(fake: Fake, tmp_path: Path) -> None:
     _, error = await reading
     assert error == "nvidia-smi: it printed no list of GPUs (exit code -9): no output"
     assert len(started(starts)) == 1
+
+
+def test_tool_that_starts_while_it_is_closed_is_ended_too(tmp_path: Path) -> None:
+    path = tmp_path / "tool"
+    path.write_text("#!/bin/sh\nexec sleep 60\n")
+    path.chmod(0o755)
+    program = Program(str(path))
+    program.close()
+    assert program.run([], 30).code == -signal.SIGKILL

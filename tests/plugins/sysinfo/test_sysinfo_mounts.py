@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orbit_plugins.sysinfo.mounts import PSEUDO, Mount, classify, mounts, parse_mountinfo
+from orbit_plugins.sysinfo.mounts import PSEUDO, Mount, classify, mounts, parse_mountinfo, with_space
 
 # Written from proc(5), not captured.
 MOUNTINFO = r"""
@@ -43,7 +44,17 @@ def test_mounts_of_this_machine_hold_the_root_and_nothing_of_the_kernels() -> No
         ("dvs", "/lus"),
         ("cifs", "//nas/home"),
         ("fuse.sshfs", "me@there:"),
-        ("fuse", "cvmfs2"),
+        ("ceph", "mon1,mon2:/"),
+        ("fuse.ceph-fuse", "ceph-fuse"),
+        ("wekafs", "backend/default"),
+        ("panfs", "panfs://realm/home"),
+        ("fuse.glusterfs", "gluster1:/volume"),
+        ("pvfs2", "tcp://server:3334/orangefs"),
+        ("fuse.dfuse", "dfuse"),
+        ("fuse", "dfuse"),
+        ("afs", "AFS"),
+        ("smb3", "//nas/home"),
+        ("fuse.mountpoint-s3", "mountpoint-s3"),
     ],
 )
 def test_network_file_systems_are_shared(fstype: str, device: str) -> None:
@@ -75,3 +86,61 @@ def test_partition_is_what_its_disk_is(tmp_path: Path, flag: str, kind: str) -> 
 )
 def test_what_the_kernel_does_not_tell_is_unknown(tmp_path: Path, fstype: str, device: str, kind: str) -> None:
     assert classify(Mount("/x", device, fstype, "/", "0:99"), tmp_path) == kind
+
+
+def table_of(text: str) -> list[Mount]:
+    """Return what /proc/mounts tells: device, folder and type."""
+    return [Mount(path, device, fstype) for device, path, fstype, *_ in map(str.split, text.splitlines())]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (
+            "osc.txt",
+            {
+                "/": "shared",
+                "/tmp": "local unknown",
+                "/fs/scratch": "shared",
+                "/fs/project": "shared",
+                "/users/PZS0001": "shared",
+            },
+        ),
+        (
+            "midway3.txt",
+            dict.fromkeys(["/gpfs/midway3/cap", "/software", "/project", "/home", "/scratch/midway3"], "shared"),
+        ),
+        ("beegfs.txt", {"/mnt/beegfs": "shared", "/mnt/2beegfs": "shared"}),
+        ("lustre.txt", {"/": "unknown", "/apps": "shared", "/home01": "shared", "/scratch": "shared"}),
+    ],
+)
+def test_mounts_of_real_clusters_are_told_apart(
+    recorded: Callable[[str], str], tmp_path: Path, file: str, expected: dict[str, str]
+) -> None:
+    found = with_space(table_of(recorded(f"mounts/{file}")))
+    assert {mount.path: classify(mount, tmp_path) for mount in found} == expected
+
+
+def test_login_node_without_disks_shows_its_root_and_what_lies_on_disks(recorded: Callable[[str], str]) -> None:
+    found = with_space(parse_mountinfo(recorded("mounts/cray-login.mountinfo")))
+    assert [(mount.path, mount.fstype, mount.root) for mount in found] == [
+        ("/", "overlay", "/"),
+        ("/var/opt/cray/persistent", "xfs", "/"),
+        ("/var/opt/cray/imps/config/sets", "xfs", "/config_sets"),
+        ("/var/crash", "ext4", "/"),
+        ("/cray_home", "xfs", "/cray_home"),
+        ("/boot", "ext3", "/"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        Mount("/cvmfs/atlas.example", "cvmfs2", "fuse"),
+        Mount("/snap/core/1", "/dev/loop0", "squashfs"),
+        Mount("/home", "/etc/auto.home", "autofs"),
+        Mount("/run/user/1000/doc", "portal", "fuse.portal"),
+    ],
+)
+def test_what_nobody_fills_is_left_out(mount: Mount) -> None:
+    assert with_space([mount]) == []

@@ -148,7 +148,8 @@ def test_host_role_of_a_machine_without_a_scheduler_is_local(
 def test_routes_are_those_of_the_interface() -> None:
     _, plugin = make()
     routes = {(route.method, route.path) for route in plugin.routes}
-    assert {("GET", "homedir"), ("GET", "host_role"), ("GET", "metrics/{sid}")} <= routes
+    assert {("GET", "homedir"), ("GET", "host_role"), ("GET", "metrics/{sid}"), ("GET", "history/{sid}")} <= routes
+    assert {("POST", "subscribe/{sid}"), ("POST", "unsubscribe/{sid}")} <= routes
     assert {("POST", "register_session"), ("GET", "health")} <= routes
 
 
@@ -159,8 +160,10 @@ async def test_page_shows_the_metrics_and_can_be_refreshed() -> None:
     assert page["title"] == "System Info"
     assert page["icon"] == "🖥️"
     assert page["refresh_button"] is True
-    (monitor,) = page["monitors"]
-    assert (monitor["id"], monitor["type"], monitor["auto_load"]) == ("metrics", "metrics", "metrics/{sid}")
+    assert [(monitor["id"], monitor["type"], monitor["auto_load"]) for monitor in page["monitors"]] == [
+        ("metrics", "metrics", "metrics/{sid}"),
+        ("history", "chart", "history/{sid}"),
+    ]
 
 
 def test_plugin_goes_by_its_old_name_too_and_has_its_client() -> None:

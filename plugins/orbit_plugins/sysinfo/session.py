@@ -1,0 +1,66 @@
+"""One client's look at the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from orbit_jupyter.plugin import InvalidFieldError, PluginSession
+
+from .event import TOPIC
+from .history import History
+from .provider import SysInfoProvider
+from .publisher import Publisher
+
+LEAST, MOST = 1, 3600
+"""Seconds that a subscription's interval may have."""
+
+
+class Subscription(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``subscribe/{sid}``."""
+
+    interval: float = 5
+
+
+class SysInfoSession(PluginSession):
+    """One client's look at the host.
+
+    Parameters
+    ----------
+    sid
+        Its id.
+    provider, publisher, history
+        Those of the plugin.
+    """
+
+    def __init__(self, sid: str, provider: SysInfoProvider, publisher: Publisher, history: History) -> None:
+        super().__init__(sid)
+        self._provider, self._publisher, self._history = provider, publisher, history
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Return what the host is and how busy; blocks for some seconds at most."""
+        return self._provider.get_metrics()
+
+    async def subscribe(self, wanted: Subscription) -> dict[str, Any]:
+        """Have events sent; they end with the session."""
+        if not LEAST <= wanted.interval <= MOST:
+            raise InvalidFieldError(
+                f"interval: {wanted.interval:g} s is out of bounds; give {LEAST} to {MOST} s", field="interval"
+            )
+        self._publisher.subscribe(self.sid, wanted.interval)
+        return {"interval": wanted.interval, "topic": TOPIC}
+
+    async def unsubscribe(self) -> dict[str, Any]:
+        """Have no more events sent."""
+        self._publisher.unsubscribe(self.sid)
+        return {"ok": True}
+
+    def get_history(self, seconds: float) -> dict[str, Any]:
+        """Return how busy the host was."""
+        return self._history.answer(seconds)
+
+    async def close(self) -> dict[str, Any]:
+        """End the subscription with the session."""
+        self._publisher.unsubscribe(self.sid)
+        return await super().close()
