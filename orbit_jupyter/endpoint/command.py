@@ -11,6 +11,8 @@ import sys
 from enum import IntEnum
 
 from orbit_jupyter._version import __version__
+from orbit_jupyter.link.address import ENDPOINT_TOKEN_VARIABLE
+from orbit_jupyter.link.logs import LEVEL_VARIABLES, begin_logging, log_level
 from orbit_jupyter.protocol import (
     ConflictError,
     ForbiddenError,
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         help="default: $RADICAL_ORBIT_LOG_LVL, $RADICAL_LOG_LVL, INFO",
     )
     words.add_argument("--with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
+    words.add_argument("--bridge-host", action="store_true", help=argparse.SUPPRESS)
     words.add_argument("--version", action="version", version=__version__)
     return words
 
@@ -100,11 +103,13 @@ def main(argv: list[str] | None = None) -> None:
 def run(argv: list[str] | None = None) -> ExitStatus:
     """Run the command and return its status."""
     given = parser().parse_args(argv)
-    level = (
-        given.log_level or os.environ.get("RADICAL_ORBIT_LOG_LVL") or os.environ.get("RADICAL_LOG_LVL") or "INFO"
-    )
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    try:
+        begin_logging(log_level(given.log_level))
+    except (ValueError, OSError) as error:
+        print(f"orbit-endpoint: {error}", file=sys.stderr)
+        return ExitStatus.USAGE
+    if given.log_level:
+        os.environ[LEVEL_VARIABLES[0]] = given.log_level  # child plugin hosts log alike
     try:
         plugins = [token for token in given.plugins.split(",") if token.strip()]
         service = EndpointService(
@@ -115,7 +120,10 @@ def run(argv: list[str] | None = None) -> ExitStatus:
             given.tunnel,
             given.tunnel_via,
             token_file=given.token_file,
+            role="bridge" if given.bridge_host else None,
         )
+        # It has been read: what this process starts, jobs above all, must not inherit it.
+        os.environ.pop(ENDPOINT_TOKEN_VARIABLE, None)
         asyncio.run(_serve(service, given.with_parent))
     except OrbitError as error:
         log.error("%s", error)

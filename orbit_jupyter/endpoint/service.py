@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from orbit_jupyter._version import __version__
-from orbit_jupyter.host import PluginHost, detect
+from orbit_jupyter.host import PluginHost, Role, detect
 from orbit_jupyter.link import Address, Search, find_cert, orbit_home
 from orbit_jupyter.link.address import ENDPOINT_TOKEN_VARIABLE, URL_VARIABLE
 from orbit_jupyter.plugin import App, AppState, Plugin
 from orbit_jupyter.protocol import HostFacts, Welcome, check_name
+from orbit_jupyter.protocol.names import BRIDGE
 
 from .uplink import Uplink
 
@@ -73,6 +74,9 @@ class EndpointService:
         Kept for code written for radical.orbit; ignored.
     token_file
         File with the endpoint's token; None: environment, then ``~/.radical/orbit/endpoints/NAME.token``.
+    role
+        What plugins take this host for; None: as the batch system says. With ``bridge`` this is the plugin host of
+        a bridge, which starts it: its name is ``bridge``, and the bridge lets no other process have it.
 
     Raises
     ------
@@ -91,6 +95,7 @@ class EndpointService:
         app: Any = None,
         *,
         token_file: str | None = None,
+        role: Role | None = None,
     ) -> None:
         if tunnel not in get_args(Tunnel):
             raise ValueError(f"tunnel must be one of {', '.join(get_args(Tunnel))}, not {tunnel!r}")
@@ -99,9 +104,11 @@ class EndpointService:
                 f"tunnel mode {tunnel!r} isn't there yet; open the tunnel yourself (ssh -R or ssh -L) "
                 "and give its end as the URL"
             )
-        self.name = check_name(name or socket.gethostname(), "endpoint name")
+        own = role == BRIDGE
+        self.name = BRIDGE if own else check_name(name or socket.gethostname(), "endpoint name")
         self.address = find_address(self.name, bridge_url, cert, token_file)
         self._plugins = list(plugins) if plugins is not None else ["all"]
+        self._role = role
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -125,20 +132,21 @@ class EndpointService:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         batch = detect()
+        role = self._role or batch.role
         facts = HostFacts(
             hostname=socket.gethostname(),
             user=getpass.getuser(),
             pid=os.getpid(),
             python=platform.python_version(),
             orbit=__version__,
-            role=batch.role,
+            role=role,
             scheduler=batch.name,
             job_id=batch.job_id,
         )
         state = AppState(
             endpoint_name=self.name,
             bridge_url=self.bridge_url,
-            role=batch.role,
+            role=role,
             folder=orbit_home() / "state" / self.name,
             endpoint_service=self,
         )
@@ -149,6 +157,7 @@ class EndpointService:
             host_loop=self._loop,
             on_call=lambda call, answer: host.handle(call, answer),  # noqa: PLW0108 - made below
             on_topology=lambda topology: host.tell(topology),  # noqa: PLW0108
+            on_listeners=lambda listeners: host.tell(listeners),  # noqa: PLW0108
             on_welcome=lambda welcome: _take_url(state, welcome),
         )
         host = self._host = PluginHost(

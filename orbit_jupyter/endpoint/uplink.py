@@ -22,6 +22,7 @@ from orbit_jupyter.protocol import (
     Fail,
     Hello,
     HostFacts,
+    Listeners,
     PluginInfo,
     Plugins,
     Reply,
@@ -49,7 +50,7 @@ class Uplink:
         What the bridge shows of this host.
     host_loop
         The loop that the plugins live on; the callbacks below are called there.
-    on_call, on_topology, on_welcome
+    on_call, on_topology, on_listeners, on_welcome
         Take what comes in.
     """
 
@@ -62,10 +63,12 @@ class Uplink:
         host_loop: asyncio.AbstractEventLoop,
         on_call: Callable[[Call, Answer], Canceller | None],
         on_topology: Callable[[Topology], None],
+        on_listeners: Callable[[Listeners], None],
         on_welcome: Callable[[Welcome], None],
     ) -> None:
         self._address, self._name, self._facts = address, name, facts
-        self._on_call, self._on_topology, self._on_welcome = on_call, on_topology, on_welcome
+        self._on_call, self._on_welcome = on_call, on_welcome
+        self._on_topology, self._on_listeners = on_topology, on_listeners
         self._boot_id = uuid.uuid4().hex
         self._resume_key = uuid.uuid4().hex
         self._plugins: dict[str, PluginInfo] = {}
@@ -154,6 +157,7 @@ class Uplink:
         finally:
             self._link = None
             sender.cancel()
+            self._to_host(self._on_listeners, Listeners([]))
 
     def _end_with(self, bye: Bye) -> None:
         if bye.code:
@@ -165,6 +169,8 @@ class Uplink:
             self._outbox.acknowledged(frame.epoch, frame.sequence)
         elif isinstance(frame, Topology):
             self._to_host(self._on_topology, frame)
+        elif isinstance(frame, Listeners):
+            self._to_host(self._on_listeners, frame)
 
     def _append(self, event: Event) -> None:
         self._outbox.append(event)

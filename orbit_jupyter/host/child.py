@@ -7,8 +7,6 @@ endpoint.
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import socket
 import sys
 import uuid
@@ -17,8 +15,20 @@ from pathlib import Path
 import msgspec
 
 from orbit_jupyter.link import Link, connect_socket
+from orbit_jupyter.link.logs import FORMAT, begin_logging, log_level
 from orbit_jupyter.plugin import App, AppState
-from orbit_jupyter.protocol import AnyFrame, Bye, Event, Events, Hello, Topology, Welcome, decode, encode
+from orbit_jupyter.protocol import (
+    AnyFrame,
+    Bye,
+    Event,
+    Events,
+    Hello,
+    Listeners,
+    Topology,
+    Welcome,
+    decode,
+    encode,
+)
 
 from .child_link import ChildSetup
 from .plugin_host import PluginHost
@@ -60,7 +70,7 @@ async def serve(fd: int, setup: ChildSetup) -> None:
     assert isinstance(welcome, Welcome)
 
     def on_frame(frame: AnyFrame) -> None:
-        if isinstance(frame, Topology):
+        if isinstance(frame, Topology | Listeners):
             host.tell(frame)
 
     link = Link(transport, on_call=host.handle, on_frame=on_frame)
@@ -71,10 +81,7 @@ async def serve(fd: int, setup: ChildSetup) -> None:
 def main() -> None:
     """Run the child."""
     fd, setup = int(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=ChildSetup)
-    logging.basicConfig(
-        level=os.environ.get("RADICAL_ORBIT_LOG_LVL", "INFO").upper(),
-        format=f"%(asctime)s %(levelname)s {setup.instance_name}: %(message)s",
-    )
+    begin_logging(log_level(), FORMAT.replace("%(message)s", f"{setup.instance_name}: %(message)s"))
     asyncio.run(serve(fd, setup))
 
 

@@ -8,8 +8,6 @@ import logging
 import signal
 import socket
 import sys
-import time
-from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -24,6 +22,7 @@ from orbit_jupyter.protocol import (
     Event,
     Events,
     Hello,
+    Listeners,
     OrbitError,
     PluginInfo,
     Plugins,
@@ -35,13 +34,15 @@ from orbit_jupyter.protocol import (
     fail_from,
 )
 
+from .restarts import Restarts
+
 log = logging.getLogger("orbit.host")
 
 START_TIME = 60.0
 """Seconds that a child may take to import its plugin."""
 
 RESTARTS, WINDOW = 5, 60.0
-"""A child that dies more often than so many times in so many seconds stays down."""
+"""A child that dies so many times within so many seconds stays down."""
 
 
 class ChildSetup(msgspec.Struct, frozen=True):
@@ -80,7 +81,8 @@ class ChildPlugin:
             error="is starting",
         )
         self._settled = asyncio.Event()  # set while it is known whether the child is up or down for good
-        self._died: deque[float] = deque(maxlen=RESTARTS)
+        self._told: dict[type, Topology | Listeners] = {}
+        self._restarts = Restarts(RESTARTS, WINDOW, first=0.4, longest=5.0)
         self._task = asyncio.get_running_loop().create_task(self._supervise())
 
     def info(self) -> PluginInfo:
@@ -113,10 +115,11 @@ class ChildPlugin:
         else:
             answer(reply)
 
-    def tell(self, topology: Topology) -> None:
-        """Pass a change of topology on."""
+    def tell(self, news: Topology | Listeners) -> None:
+        """Pass on what the bridge has told; a child that starts later gets the last of each kind."""
+        self._told[type(news)] = news
         if self._link is not None:
-            self._link.send(topology)
+            self._link.send(news)
 
     async def _supervise(self) -> None:
         while True:
@@ -126,14 +129,14 @@ class ChildPlugin:
                 log.exception("the host of plugin %s can't be started", self._setup.instance_name)
                 reason = f"can't be started: {error}"
             self._link = None
-            self._died.append(time.monotonic())
-            final = len(self._died) == RESTARTS and self._died[-1] - self._died[0] < WINDOW
+            wait = self._restarts.after_death()
             self._settled.clear()
-            self._say_down(f"{reason}; " + ("it died too often and stays down" if final else "it is restarted"))
-            if final:
+            ending = "it died too often and stays down" if wait is None else "it is restarted"
+            self._say_down(f"{reason}; {ending}")
+            if wait is None:
                 self._settled.set()
                 return
-            await asyncio.sleep(min(0.2 * 2 ** len(self._died), 5.0))
+            await asyncio.sleep(wait)
 
     def _say_down(self, reason: str) -> None:
         log.error("the host of plugin %s: %s", self._setup.instance_name, reason)
@@ -156,6 +159,8 @@ class ChildPlugin:
             await transport.send(encode(Welcome(protocol=1, bridge_id="", boot_id=hello.boot_id)))
             self._info = hello.plugins[self._setup.instance_name]
             self._link = Link(transport, on_call=_no_calls, on_frame=self._on_frame, lost_error=self._lost_error)
+            for news in self._told.values():
+                self._link.send(news)
             self._on_change()
             self._settled.set()
             await self._link.run()

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
-
 from orbit_jupyter.link import Answer, Canceller
 from orbit_jupyter.plugin import App, Plugin, call_in_thread
 from orbit_jupyter.protocol import (
-    MAX_EVENT,
     Call,
     EndpointDisconnectedError,
+    EndpointInfo,
     Event,
     InvalidFieldError,
+    Listeners,
     OrbitError,
     PluginInfo,
     PluginNotFoundError,
@@ -31,6 +29,7 @@ from orbit_jupyter.protocol import (
 
 from .child_link import ChildPlugin, ChildSetup
 from .discovery import installed_plugins, load_plugin_class
+from .notification import event_of
 from .running import RunningPlugin
 from .selection import select
 
@@ -38,8 +37,6 @@ log = logging.getLogger("orbit.host")
 
 SWEEP = 5.0
 """Seconds between two looks for expired sessions."""
-
-_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class PluginHost:
@@ -69,7 +66,9 @@ class PluginHost:
         self._plugins: dict[str, RunningPlugin | ChildPlugin] = {}
         self._failed: dict[str, PluginInfo] = {}
         self._adding: set[str] = set()
+        self._endpoints: dict[str, EndpointInfo] = {}
         app.state.notify = self.notify
+        app.state.add_plugin, app.state.remove_plugin = self.add, self.remove
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     # -- loading ---------------------------------------------------------------------------------------------
@@ -100,25 +99,50 @@ class PluginHost:
         self._on_change()
 
     async def _add(self, plugin_class: type[Plugin], source: str) -> None:
+        name = self._free_name(plugin_class)
+        if plugin_class.isolation == "none" or self._in_child:
+            await self._enter(name, partial(plugin_class, self._app))
+            return
+        state = self._app.state
+        setup = ChildSetup(
+            source=source,
+            instance_name=name,
+            endpoint_name=state.endpoint_name,
+            bridge_url=state.bridge_url,
+            role=state.role,
+            folder=str(state.folder) if state.folder else None,
+        )
+        self._plugins[name] = ChildPlugin(setup, self._on_event, self._on_change)
+
+    def _free_name(self, plugin_class: type[Plugin]) -> str:
         name = check_name(plugin_class.plugin_name, "plugin")
         if name in self._plugins:
             raise ValueError(f"there is a plugin {name} already")
-        state = self._app.state
-        if plugin_class.isolation == "process" and not self._in_child:
-            setup = ChildSetup(
-                source=source,
-                instance_name=name,
-                endpoint_name=state.endpoint_name,
-                bridge_url=state.bridge_url,
-                role=state.role,
-                folder=str(state.folder) if state.folder else None,
-            )
-            self._plugins[name] = ChildPlugin(setup, self._on_event, self._on_change)
-            return
-        plugin = await asyncio.to_thread(call_in_thread, plugin_class, self._app)
-        running = RunningPlugin(plugin, self._app)
+        return name
+
+    async def add_class(self, plugin_class: type[Plugin]) -> None:
+        """Load a plugin class into this process, as `load` does by name.
+
+        Raises
+        ------
+        ValueError
+            There is one of that name.
+        """
+        await self._enter(self._free_name(plugin_class), partial(plugin_class, self._app))
+        self._on_change()
+
+    async def _enter(self, name: str, make: Callable[[], Plugin]) -> None:
+        running = RunningPlugin(await asyncio.to_thread(call_in_thread, make), self._app)
         running.info()  # a ui_config that doesn't fit its schema fails here, not in a browser
         self._plugins[name] = running
+        try:
+            await running.plugin.start()
+        except BaseException:
+            del self._plugins[name]
+            await running.close()
+            raise
+        if self._endpoints:
+            _tell(running, Topology(dict(self._endpoints), full=True))
 
     async def add(self, plugin_class: type[Plugin], instance_name: str, **more: Any) -> None:
         """Add an instance of a plugin while the host runs; everyone sees it at once.
@@ -145,10 +169,7 @@ class PluginHost:
             raise ValueError(f"there is a plugin {instance_name} already")
         self._adding.add(instance_name)
         try:
-            make = partial(plugin_class, self._app, instance_name=instance_name, **more)
-            running = RunningPlugin(await asyncio.to_thread(call_in_thread, make), self._app)
-            running.info()
-            self._plugins[instance_name] = running
+            await self._enter(instance_name, partial(plugin_class, self._app, instance_name=instance_name, **more))
         finally:
             self._adding.discard(instance_name)
         self._failed.pop(instance_name, None)
@@ -171,6 +192,19 @@ class PluginHost:
     def _keep_failed(self, name: str, reason: str) -> None:
         namespace = f"/{self._app.state.endpoint_name}/{name}"
         self._failed[name] = PluginInfo(type=name, namespace=namespace, enabled=False, error=reason)
+
+    def plugin(self, name: str) -> Plugin:
+        """Return a plugin that is loaded into this process.
+
+        Raises
+        ------
+        KeyError
+            There is none of that name, or it lives in a child.
+        """
+        plugin = self._plugins[name]
+        if isinstance(plugin, ChildPlugin):
+            raise KeyError(f"plugin {name} lives in a child process")
+        return plugin.plugin
 
     def infos(self) -> dict[str, PluginInfo]:
         """Return every plugin, those that failed last."""
@@ -201,22 +235,21 @@ class PluginHost:
 
     def notify(self, plugin: str, topic: str, data: dict[str, Any], session: str, owner: str) -> None:
         """Hand a notification on; from any thread."""
-        encoded, truncated = _encode(data), False
-        if len(encoded) > MAX_EVENT:
-            log.warning("an event %s/%s of %d bytes is too large and is cut", plugin, topic, len(encoded))
-            encoded, truncated = _cut(data), True
-        event = Event(plugin, topic, encoded, session, owner, time.time(), truncated)
-        self._on_event(event)
+        self._on_event(event_of(plugin, topic, data, session, owner))
 
-    def tell(self, topology: Topology) -> None:
-        """Let every plugin know which endpoints there are."""
-        known = {name: {"plugins": list(info.plugins)} for name, info in topology.endpoints.items()}
+    def tell(self, news: Topology | Listeners) -> None:
+        """Let every plugin know which endpoints there are, or who listens."""
+        if isinstance(news, Listeners):
+            self._app.state.listeners = frozenset(news.users)
+        else:
+            if news.full:
+                self._endpoints.clear()
+            for name in news.removed:
+                self._endpoints.pop(name, None)
+            self._endpoints.update(news.endpoints)
+            news = Topology(dict(self._endpoints), full=True)  # what plugins get is always all there is
         for plugin in self._plugins.values():
-            if isinstance(plugin, ChildPlugin):
-                plugin.tell(topology)
-            else:
-                task = asyncio.ensure_future(plugin.plugin.on_topology_change(known))
-                task.add_done_callback(_say_failure)
+            _tell(plugin, news)
 
     async def _sweep(self) -> None:
         while True:
@@ -234,26 +267,19 @@ class PluginHost:
         await asyncio.gather(*(plugin.close() for plugin in self._plugins.values()))
 
 
+def _tell(plugin: RunningPlugin | ChildPlugin, news: Topology | Listeners) -> None:
+    if isinstance(plugin, ChildPlugin):
+        plugin.tell(news)
+    elif isinstance(news, Topology):
+        known = {name: {"plugins": list(info.plugins)} for name, info in news.endpoints.items()}
+        task = asyncio.ensure_future(plugin.plugin.on_topology_change(known))
+        task.add_done_callback(_say_failure)
+
+
 def _why(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"needs the Python module {error.name}, which isn't installed there"
     return "".join(traceback.format_exception_only(type(error), error)).strip()
-
-
-def _cut(data: dict[str, Any]) -> bytes:
-    """Return of `data` what an event may carry, as JSON: texts cut to their tails, what is nested left out."""
-    tail = MAX_EVENT // (8 * max(1, len(data)))  # characters; one may take six bytes
-    kept: dict[str, Any] = {}
-    size = 0
-    for key, value in data.items():
-        if not isinstance(value, str | int | float | bool | None):
-            continue
-        short = value[max(0, len(value) - tail) :] if isinstance(value, str) else value
-        more = len(_encode({key: short}))
-        if size + more < MAX_EVENT - 32:
-            kept[key] = short
-            size += more
-    return _encode({**kept, "truncated": True})
 
 
 def _say_failure(task: asyncio.Future[None]) -> None:

@@ -11,8 +11,15 @@ from urllib.parse import unquote
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, begin
-from orbit_jupyter.plugin import App, Handler, Plugin, Request, call_in_thread, ui_config_to_dict
+from orbit_jupyter.link import Answer, Canceller, begin, working_for
+from orbit_jupyter.plugin import (
+    App,
+    Handler,
+    Plugin,
+    Request,
+    run_in_thread,
+    ui_config_to_dict,
+)
 from orbit_jupyter.protocol import (
     BadRequestError,
     Call,
@@ -54,6 +61,11 @@ class RunningPlugin:
         return begin(self._run(call, answer), answer)
 
     async def _run(self, call: Call, answer: Answer) -> None:
+        with working_for(call.trace, call.principal.user if call.principal else ""):
+            log.debug("%s %s of plugin %s", call.method, unquote(call.path), self.plugin.instance_name)
+            await self._answer(call, answer)
+
+    async def _answer(self, call: Call, answer: Answer) -> None:
         try:
             _, _, rest = call.path.lstrip("/").partition("/")
             handler, values = self._router.find(call.method, rest)
@@ -65,9 +77,8 @@ class RunningPlugin:
     async def _invoke(self, handler: Handler, request: Request) -> Any:
         if inspect.iscoroutinefunction(handler):
             return await handler(request)
-        loop = asyncio.get_running_loop()
         try:
-            returned = await loop.run_in_executor(self.plugin.threads, call_in_thread, handler, request)
+            returned = await run_in_thread(self.plugin.threads, handler, request)
         except asyncio.CancelledError:
             # The thread can't be stopped; its handler is told, and its answer goes nowhere.
             request.cancelled.set()
@@ -80,7 +91,7 @@ class RunningPlugin:
         if meant or (isinstance(getattr(error, "status_code", None), int) and not isinstance(error, PluginError)):
             return fail
         where = f"{unquote(call.path)} of plugin {self.plugin.instance_name}"
-        log.error("%s raised, for call %s", where, call.trace or "-", exc_info=error)
+        log.error("%s raised", where, exc_info=error)
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         # The bridge takes the traceback out again for anyone but the endpoint's own user.
         return msgspec.structs.replace(fail, data={**fail.data, "traceback": sendable_text(trace[-16_000:])})

@@ -2,6 +2,7 @@
 
 from .address import Address, Found, Search, find_cert, orbit_home, read_text
 from .calls import Answer, Canceller
+from .context import current_trace, current_user, new_trace, working_for
 from .dial import Refused, dial_for_ever, dial_once
 from .link import CallHandler, Down, Limits, Link
 from .liveness import State
@@ -26,10 +27,14 @@ __all__ = [
     "TransportClosedError",
     "begin",
     "connect_socket",
+    "current_trace",
+    "current_user",
     "dial_for_ever",
     "dial_once",
     "find_cert",
     "memory_pair",
+    "new_trace",
     "orbit_home",
     "read_text",
+    "working_for",
 ]

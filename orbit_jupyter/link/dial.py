@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from typing import TYPE_CHECKING, Protocol
 
 from orbit_jupyter.protocol import (
     Bye,
@@ -23,6 +21,9 @@ from orbit_jupyter.protocol.errors import BY_CODE, BridgeConnectionError
 from orbit_jupyter.protocol.frames import Fail
 
 from .transport import Transport, TransportClosedError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 log = logging.getLogger("orbit.link")
 
@@ -100,6 +101,9 @@ async def dial_for_ever(
     OrbitError
         One that isn't transient: credentials refused, a certificate that isn't trusted.
     """
+    # Here: it imports Tornado where that is installed, which a command of half a second can do without.
+    from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+
     retrying = AsyncRetrying(
         wait=wait_random_exponential(multiplier=first, max=longest),
         retry=retry_if_exception(lambda error: isinstance(error, OrbitError) and error.transient),

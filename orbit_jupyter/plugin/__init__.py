@@ -1,27 +1,36 @@
 """What a plugin's author imports, and nothing else."""
 
+from orbit_jupyter.link import current_trace, current_user
 from orbit_jupyter.protocol import (
     BadRequestError,
     ConflictError,
     DeadlineError,
+    EndpointDisconnectedError,
     ForbiddenError,
     InvalidFieldError,
     NotFoundError,
     OrbitError,
     PluginError,
+    PluginNotFoundError,
     Principal,
     ResourceNotFoundError,
     SessionExpiredError,
     SessionNotFoundError,
+    TooLargeError,
+    UnsupportedError,
 )
 
 from .app import App, AppState
+from .binding import bind, routes_of
 from .client import DEFAULT_TIMEOUT, AsyncPluginClient, Callback, PluginClient
 from .exceptions import HTTPException
-from .plugin import Handler, Plugin, Route
+from .managed import AsyncManagedClient, ClientManagedPlugin, ManagedClient
+from .openapi import add_routes, document
+from .plugin import Plugin
 from .request import Request
+from .route import Description, Handler, Parameter, Route, route
 from .session import PluginSession, SessionTable
-from .threads import call_in_thread
+from .threads import call_in_thread, run_in_thread
 from .ui import (
     UIConfig,
     UIField,
@@ -38,20 +47,27 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "App",
     "AppState",
+    "AsyncManagedClient",
     "AsyncPluginClient",
     "BadRequestError",
     "Callback",
+    "ClientManagedPlugin",
     "ConflictError",
     "DeadlineError",
+    "Description",
+    "EndpointDisconnectedError",
     "ForbiddenError",
     "HTTPException",
     "Handler",
     "InvalidFieldError",
+    "ManagedClient",
     "NotFoundError",
     "OrbitError",
+    "Parameter",
     "Plugin",
     "PluginClient",
     "PluginError",
+    "PluginNotFoundError",
     "PluginSession",
     "Principal",
     "Request",
@@ -60,6 +76,7 @@ __all__ = [
     "SessionExpiredError",
     "SessionNotFoundError",
     "SessionTable",
+    "TooLargeError",
     "UIConfig",
     "UIField",
     "UIForm",
@@ -67,8 +84,17 @@ __all__ = [
     "UIMonitor",
     "UINotifications",
     "UIOption",
+    "UnsupportedError",
+    "add_routes",
+    "bind",
     "call_in_thread",
+    "current_trace",
+    "current_user",
+    "document",
     "parse",
     "parse_int",
+    "route",
+    "routes_of",
+    "run_in_thread",
     "ui_config_to_dict",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ Notify = Callable[[str, str, dict[str, Any], str, str], None]
 
 def _nowhere(*_: object) -> None:
     """Swallow notifications of a plugin that no host has taken in yet."""
+
+
+async def _no_host(*_: object, **__: object) -> None:
+    raise RuntimeError("this plugin isn't loaded into a host")
 
 
 class AppState:
@@ -31,6 +35,12 @@ class AppState:
         ``bridge``, ``login``, ``compute`` or ``standalone``.
     folder
         Where this endpoint keeps its state.
+    add_plugin
+        Adds an instance of a plugin class while the host runs: ``(class, name, **arguments)``.
+    remove_plugin
+        Takes one out, by its name.
+    listeners
+        The users who have a client connected, or listen to events, as the bridge says; empty without a bridge.
     """
 
     def __init__(
@@ -50,6 +60,9 @@ class AppState:
         self.folder = folder
         self.notify = notify
         self.endpoint_service = endpoint_service
+        self.listeners: frozenset[str] = frozenset()
+        self.add_plugin: Callable[..., Awaitable[None]] = _no_host
+        self.remove_plugin: Callable[[str], Awaitable[None]] = _no_host
         self.direct_routes: dict[str, Any] = {}
 
 

@@ -248,6 +248,18 @@ class PluginClient:
     def _http(self) -> httpx.Client:
         return self._endpoint.http
 
+    @property
+    def _bc(self) -> Callbacks | None:
+        return self._bridge_client
+
+    @property
+    def _sid(self) -> str | None:
+        return self.aio.sid
+
+    @_sid.setter
+    def _sid(self, sid: str | None) -> None:  # a class with a register_session of its own sets it
+        self.aio.sid = sid
+
     def _url(self, route: str) -> str:
         return f"{self._base_url}/{route.lstrip('/')}"
 

@@ -8,42 +8,35 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from orbit_jupyter.protocol import OrbitError, PluginError
+from orbit_jupyter.link import current_user
+from orbit_jupyter.protocol import InvalidFieldError, OrbitError, PluginError
 
+from .answers import Done, Health, Page, Registered, Sessions, Version
 from .app import App
+from .binding import bound
 from .client import PluginClient
+from .openapi import add_routes, document
 from .request import Request
+from .route import Handler, Mark, Route, marks_of, route
 from .session import PluginSession, SessionTable
-from .threads import call_in_thread
+from .threads import run_in_thread
 from .ui import UIConfig, ui_config_to_dict
+from .validation import parse
 
 THREADS = 16
 """Blocking functions of one plugin that run at once; more of them wait. Each plugin has threads of its own."""
 
-Handler = Callable[[Request], Any]
-"""Coroutine function, or a plain one, which runs in a worker thread."""
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Route:
-    """A route of a plugin: ``submit/{sid}``, each placeholder one segment."""
-
-    method: str
-    path: str
-    handler: Handler
 
 
 class Plugin:
     """What an endpoint can do, and how it is reached.
 
-    A subclass sets `plugin_name`, adds routes in its `__init__`, and answers with what JSON can say.
+    A subclass sets `plugin_name` and has methods that are routes: marked with the decorator `route`, or added by
+    `add_route_get` and `add_route_post` in its `__init__`. They answer with what JSON can say.
 
     Parameters
     ----------
@@ -92,12 +85,8 @@ class Plugin:
         self._sessions = SessionTable(self.session_ttl)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"orbit-{self._instance_name}")
         self.routes: list[Route] = []
-        self.add_route_post("register_session", self.register_session)
-        self.add_route_post("unregister_session/{sid}", self.unregister_session)
-        self.add_route_get("version", self.get_version)
-        self.add_route_get("list_sessions", self.list_sessions)
-        self.add_route_get("health", self.health_check)
-        self.add_route_get("ui_config", self.get_ui_config)
+        for name, mark in marks_of(type(self)):
+            self._add_marked(getattr(self, name), mark)
 
     # -- which plugins there are -----------------------------------------------------------------------------
 
@@ -161,6 +150,9 @@ class Plugin:
 
     # -- routes ----------------------------------------------------------------------------------------------
 
+    def _add_marked(self, method: Callable[..., Any], mark: Mark) -> None:
+        self.routes.append(bound(mark, method, self._use_session))
+
     def add_route(self, method: str, path: str, handler: Handler) -> None:
         """Add a route under this plugin's namespace, for any HTTP method."""
         self.routes.append(Route(method.upper(), path.strip("/"), handler))
@@ -197,7 +189,12 @@ class Plugin:
     def _add_session(self, **more: Any) -> PluginSession:
         session = self._create_session(f"session.{uuid.uuid4().hex[:8]}", **more)
         session._plugin = self
-        self._sessions.add(session)
+        self._sessions.add(session, current_user.get())
+        return session
+
+    def _use_session(self, sid: str) -> PluginSession:
+        session = self._sessions.use(sid)
+        session._check_active()
         return session
 
     async def _forward(self, sid: str, func: Callable[..., T | Awaitable[T]], *args: Any, **more: Any) -> T:
@@ -208,8 +205,7 @@ class Plugin:
             if inspect.iscoroutinefunction(func):
                 result: T = await func(session, *args, **more)
                 return result
-            call = partial(call_in_thread, func, session, *args, **more)
-            returned = await asyncio.get_running_loop().run_in_executor(self.threads, call)
+            returned = await run_in_thread(self.threads, func, session, *args, **more)
             if inspect.isawaitable(returned):
                 return await returned
             return returned
@@ -223,7 +219,11 @@ class Plugin:
 
     async def sweep(self) -> None:
         """Close the sessions whose time is over; the host calls this every few seconds."""
+        self._sessions.refresh(self._app.state.listeners)
         await _close_all(self._sessions.expire())
+
+    async def start(self) -> None:
+        """Begin what needs the host's loop; called once the plugin can be reached."""
 
     async def close(self) -> None:
         """Give back what the plugin holds, when its host ends. Override and call this one too."""
@@ -231,23 +231,36 @@ class Plugin:
 
     # -- routes that every plugin has -------------------------------------------------------------------------
 
+    @route.post("register_session", answer=Registered)
     async def register_session(self, request: Request) -> dict[str, Any]:
-        """Make a session and return its id."""
-        return {"sid": self._add_session().sid}
+        """Make a session and return its id; what the body says goes to the session, which may ignore it."""
+        given = parse(await request.json(), dict[str, Any])
+        wanted = self.session_class if type(self)._create_session is Plugin._create_session else None
+        try:
+            inspect.signature(wanted or self._create_session).bind("", **given)
+        except TypeError as error:
+            raise InvalidFieldError(
+                f"a session of {self.instance_name} can't be made with this: {error}"
+            ) from None
+        return {"sid": self._add_session(**given).sid}
 
+    @route.post("unregister_session/{sid}", answer=Done)
     async def unregister_session(self, request: Request) -> dict[str, Any]:
         """Close a session."""
         await self._sessions.remove(request.path_params["sid"]).close()
         return {"ok": True}
 
+    @route.get("version", answer=Version)
     async def get_version(self, request: Request) -> dict[str, Any]:
         """Return the plugin's version."""
         return {"version": self.version}
 
+    @route.get("list_sessions", answer=Sessions)
     async def list_sessions(self, request: Request) -> dict[str, Any]:
         """Return the ids of the live sessions."""
         return {"sessions": list(self._sessions)}
 
+    @route.get("health", answer=Health)
     async def health_check(self, request: Request) -> dict[str, Any]:
         """Return whether the plugin is well, and since when."""
         return {
@@ -258,6 +271,7 @@ class Plugin:
             "active_sessions": len(self._sessions),
         }
 
+    @route.get("ui_config", answer=Page)
     async def get_ui_config(self, request: Request) -> dict[str, Any]:
         """Return the plugin's page."""
         return {
@@ -266,6 +280,13 @@ class Plugin:
             "version": self.version,
             "ui": ui_config_to_dict(self.ui_config),
         }
+
+    @route.get("openapi.json", answer=dict[str, Any])
+    async def get_openapi(self) -> dict[str, Any]:
+        """Return the plugin's routes as an OpenAPI document."""
+        doc = document(f"{self.instance_name} on {self._app.state.endpoint_name}", self.version)
+        add_routes(doc, self.routes, prefix=self.namespace, tag=self.namespace.strip("/"))
+        return doc
 
 
 async def _close_all(sessions: list[PluginSession]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 
@@ -47,8 +47,17 @@ class Request:
         self.trace = call.trace
         self.cancelled = threading.Event()
 
+    def query_values(self, name: str) -> list[str]:
+        """Return all values that the query has for a name; none: an empty list."""
+        return parse_qs(self._call.query, keep_blank_values=True).get(name, [])
+
     async def body(self) -> bytes:
         """Return the body as it came."""
+        return self._call.body
+
+    @property
+    def content(self) -> bytes:
+        """The same for plain handlers, which can't await."""
         return self._call.body
 
     async def json(self) -> Any:

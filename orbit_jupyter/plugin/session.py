@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from orbit_jupyter.protocol import SessionExpiredError, SessionNotFoundError
@@ -40,10 +40,10 @@ class PluginSession:
 
 
 class _Kept:
-    __slots__ = ("session", "used")
+    __slots__ = ("session", "used", "user")
 
-    def __init__(self, session: PluginSession, used: float) -> None:
-        self.session, self.used = session, used
+    def __init__(self, session: PluginSession, used: float, user: str) -> None:
+        self.session, self.used, self.user = session, used, user
 
 
 class SessionTable:
@@ -71,9 +71,19 @@ class SessionTable:
     def __iter__(self) -> Any:
         return iter(list(self._kept))
 
-    def add(self, session: PluginSession) -> None:
-        """Keep a new session."""
-        self._kept[session.sid] = _Kept(session, self._clock())
+    def add(self, session: PluginSession, user: str = "") -> None:
+        """Keep a new session, and whose it is."""
+        self._kept[session.sid] = _Kept(session, self._clock(), user)
+
+    def refresh(self, users: Collection[str]) -> None:
+        """Begin the time of these users' sessions anew: they are connected, or listen to events.
+
+        One whose time is over has expired all the same.
+        """
+        now = self._clock()
+        for kept in self._kept.values():
+            if kept.user in users and not (self.ttl > 0 and kept.used < now - self.ttl):
+                kept.used = now
 
     def use(self, sid: str) -> PluginSession:
         """Return a session and begin its time anew.

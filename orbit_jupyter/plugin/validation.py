@@ -11,7 +11,7 @@ from orbit_jupyter.protocol import InvalidFieldError
 
 T = TypeVar("T")
 
-_AT = re.compile(r"^(?P<what>.*) - at `(?P<path>[^`]+)`$")
+_AT = re.compile(r"^(?P<what>.*) - at (?:`(?P<part>key|value)` in )?`(?P<path>[^`]+)`$")
 _NAMED = re.compile(r"`(?P<name>[^`]+)`$")
 
 
@@ -39,9 +39,28 @@ def parse(value: object, type: type[T], what: str = "") -> T:
         raise InvalidFieldError(f"{field or 'body'}: {message}", field=field or None) from None
 
 
+def convert_text(value: str | list[str], type: Any, field: str) -> Any:
+    """Return a value of a path or a query as `type`: ``3`` as an int, ``true`` as a bool.
+
+    Raises
+    ------
+    InvalidFieldError
+        If it isn't one.
+    """
+    if type is str:
+        return value
+    try:
+        return msgspec.convert(value, type, strict=False)
+    except msgspec.ValidationError as error:
+        message, _ = _place(str(error), field)
+        raise InvalidFieldError(f"{field}: {value!r}: {message}", field=field) from None
+
+
 def _place(text: str, what: str) -> tuple[str, str]:
     at = _AT.match(text)
     message, path = (at["what"], at["path"]) if at else (text, "$")
+    if at and at["part"] == "key":
+        message = f"{message} as a key"
     # msgspec names a missing or unknown field in the text, not in the path.
     if message.startswith(("Object missing", "Object contains unknown")) and (named := _NAMED.search(message)):
         message = "is missing" if message.startswith("Object missing") else "is no field of this"

@@ -24,6 +24,7 @@ from .errors import (
     SessionNotFoundError,
     TooLargeError,
     UnauthenticatedError,
+    UnsupportedError,
 )
 from .faults import error_body, error_from, error_headers, fail_from, reply_from
 from .frames import (
@@ -40,6 +41,7 @@ from .frames import (
     Fail,
     Hello,
     HostFacts,
+    Listeners,
     Ping,
     PluginInfo,
     Plugins,
@@ -83,6 +85,7 @@ __all__ = [
     "Hello",
     "HostFacts",
     "InvalidFieldError",
+    "Listeners",
     "MethodNotAllowedError",
     "NotFoundError",
     "OrbitError",
@@ -106,6 +109,7 @@ __all__ = [
     "Topology",
     "UnauthenticatedError",
     "UnreadableFrameError",
+    "UnsupportedError",
     "Welcome",
     "check_name",
     "choose_version",

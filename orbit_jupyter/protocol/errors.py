@@ -19,6 +19,7 @@
     ├── InvalidFieldError           invalid-field        422
     ├── CallCancelledError          cancelled            499
     ├── PluginError                 plugin-error         500
+    ├── UnsupportedError            unsupported          501
     ├── ProtocolError               protocol-error       502
     ├── EndpointDisconnectedError   endpoint-gone        503  transient
     ├── BridgeConnectionError       bridge-unreachable   503  transient
@@ -84,6 +85,11 @@ class OrbitError(RuntimeError):
         """The far side's traceback, where it may be shown to this user."""
         return self.data.get("traceback")
 
+    @property
+    def trace(self) -> str | None:
+        """Id of the call that failed, as it stands in the logs of the bridge and the endpoint."""
+        return self.data.get("trace")
+
     def _render_traceback_(self) -> list[str]:
         """IPython's hook: the local traceback, and under it the remote one."""
         ipython = sys.modules.get("IPython")
@@ -94,6 +100,8 @@ class OrbitError(RuntimeError):
             lines = traceback.format_exception(type(self), self, self.__traceback__)
         if self.remote_traceback:
             lines += ["", "On the endpoint:", self.remote_traceback]
+        if self.trace and self.status >= 500:
+            lines += ["", f"Lines about this call in the logs of bridge and endpoint have its id: {self.trace}"]
         return lines
 
 
@@ -237,6 +245,13 @@ class PluginError(OrbitError):
     code = "plugin-error"
 
 
+class UnsupportedError(OrbitError):
+    """The route is there for its name alone; the message says what to call instead."""
+
+    code = "unsupported"
+    default_status = 501
+
+
 class ProtocolError(OrbitError):
     """The other side sent what this side can't read."""
 
@@ -293,6 +308,7 @@ ERRORS: tuple[type[OrbitError], ...] = (
     InvalidFieldError,
     CallCancelledError,
     PluginError,
+    UnsupportedError,
     ProtocolError,
     EndpointDisconnectedError,
     BridgeConnectionError,
@@ -314,6 +330,7 @@ BY_STATUS: dict[int, type[OrbitError]] = {
     413: TooLargeError,
     422: InvalidFieldError,
     499: CallCancelledError,
+    501: UnsupportedError,
     502: ProtocolError,
     503: EndpointDisconnectedError,
     504: DeadlineError,

@@ -21,7 +21,7 @@ class Principal(msgspec.Struct, frozen=True):
     user: str
     groups: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
-    """Jupyter's actions that the caller was granted: any of `read`, `write`, `execute`."""
+    """Jupyter's actions that the caller was granted, of `read`, `write` and `execute`."""
 
 
 class PluginInfo(msgspec.Struct, frozen=True):
@@ -228,6 +228,12 @@ class Plugins(Frame, frozen=True, tag="plugins"):
     plugins: dict[str, PluginInfo]
 
 
+class Listeners(Frame, frozen=True, tag="listeners"):
+    """Which users have a client connected to the bridge, or listen to events there: all, at each change."""
+
+    users: list[str]
+
+
 class Ping(Frame, frozen=True, tag="ping"):
     """Are you there? `time` comes back as it is."""
 
@@ -263,6 +269,7 @@ AnyFrame = (
     | Subscribe
     | Topology
     | Plugins
+    | Listeners
     | Ping
     | Pong
     | Bye

@@ -8,9 +8,12 @@ from .errors import InvalidFieldError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
+BRIDGE = "bridge"
+"""The name of the bridge's own plugin host; nobody else may have it."""
+
 RESERVED = frozenset(
     {
-        "bridge",
+        BRIDGE,
         "endpoint",
         "endpoints",
         "events",

@@ -115,6 +115,7 @@ async def test_every_plugin_has_the_base_routes(desk: Desk) -> None:
         "GET list_sessions",
         "GET health",
         "GET ui_config",
+        "GET openapi.json",
     }
 
 

@@ -104,6 +104,7 @@ def server(
     port: int = 0,
     token: str = "the-token",
     command: tuple[str, ...] = ("jupyter_server",),
+    listen: tuple[str, ...] = ("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
 ) -> Iterator[Server]:
     """Run a Jupyter server until the block ends."""
     home.mkdir(parents=True, exist_ok=True)
@@ -116,9 +117,8 @@ def server(
                 *command,
                 "--no-browser",
                 "--allow-root",
-                "--ServerApp.ip=127.0.0.1",
+                *listen,
                 f"--ServerApp.port={port}",
-                "--ServerApp.port_retries=0",
                 f"--IdentityProvider.token={token}",
                 *arguments,
             ],

@@ -1,0 +1,267 @@
+"""The decorator `route`: what a signature asks for is what a handler gets, and what the description says."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import pytest
+import pytest_asyncio
+from called import Called
+
+from orbit_jupyter.host import PluginHost
+from orbit_jupyter.link.logs import TraceFilter
+from orbit_jupyter.plugin import (
+    App,
+    AppState,
+    ConflictError,
+    Plugin,
+    PluginSession,
+    Request,
+    bind,
+    current_trace,
+    current_user,
+    route,
+)
+from orbit_jupyter.protocol import Event, Fail
+
+log = logging.getLogger("orbit.test")
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    item: str
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class Receipt(msgspec.Struct):
+    item: str
+    total: float
+
+
+class Shopper(PluginSession):
+    def __init__(self, sid: str, **more: Any) -> None:
+        super().__init__(sid, **more)
+        self.bought: list[str] = []
+
+
+class Shop(Plugin):
+    """Takes orders."""
+
+    plugin_name = "shop-of-test"
+    session_class: ClassVar[type[PluginSession] | None] = Shopper
+
+    @route.get("shelf/{row}/{name}")
+    async def shelf(self, row: int, name: str, deep: bool = False, color: list[str] = ["red"]) -> dict[str, Any]:  # noqa: B006
+        """Say what lies there.
+
+        Rows are counted from the door.
+        """
+        return {"row": row, "name": name, "deep": deep, "color": color}
+
+    @route.get("search")
+    def search(self, text: str, sort: Literal["name", "price"] = "name", limit: int | None = None) -> list[str]:
+        return [text, sort, str(limit), threading.current_thread().name.partition("_")[0]]
+
+    @route.post("buy/{sid}", errors=(ConflictError,))
+    async def buy(self, session: Shopper, body: Order) -> Receipt:
+        """Buy something."""
+        if body.item == "moon":
+            raise ConflictError("the moon is sold")
+        session.bought.append(body.item)
+        return Receipt(body.item, 2.5 * body.count)
+
+    @route.get("bought/{sid}")
+    def bought(self, session: Shopper, sid: str, request: Request) -> dict[str, Any]:
+        return {"bought": session.bought, "same": session.sid == sid == request.path_params["sid"]}
+
+    @route.put("raw")
+    async def raw(self, body: bytes) -> bytes:
+        return body[::-1]
+
+    @route.patch("many")
+    @route.delete("many")
+    async def many(self, request: Request) -> str:
+        return request.method
+
+    @route.get("who")
+    def who(self) -> dict[str, str]:
+        log.warning("asked")
+        return {"user": current_user.get(), "trace": current_trace.get()}
+
+
+class SpecialShop(Shop):
+    """Overrides a handler; its routes stay."""
+
+    plugin_name = "special-shop-of-test"
+
+    async def many(self, request: Request) -> str:
+        return "special"
+
+    async def get_version(self, request: Request) -> dict[str, Any]:
+        return {"version": "special"}
+
+
+@pytest_asyncio.fixture
+async def shop() -> AsyncIterator[Called]:
+    events: list[Event] = []
+    host = PluginHost(App(AppState(endpoint_name="hpc1")), on_event=events.append)
+    await host.add_class(Shop)
+    await host.add_class(SpecialShop)
+    yield Called(host)
+    await host.close()
+
+
+@pytest.mark.asyncio
+async def test_path_and_query_come_as_their_types(shop: Called) -> None:
+    assert await shop.json("GET", "/shop-of-test/shelf/3/a%2Fb", query="deep=true&color=blue&color=green&x=1") == {
+        "row": 3,
+        "name": "a/b",
+        "deep": True,
+        "color": ["blue", "green"],
+    }
+    assert await shop.json("GET", "/shop-of-test/shelf/3/b") == {
+        "row": 3,
+        "name": "b",
+        "deep": False,
+        "color": ["red"],
+    }
+    assert await shop.json("GET", "/shop-of-test/search", query="text=tea&limit=3") == [
+        "tea",
+        "name",
+        "3",
+        "orbit-shop-of-test",
+    ]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body", "field"),
+    [
+        ("GET", "shelf/three/b", "", None, "row"),
+        ("GET", "shelf/3/b", "deep=perhaps", None, "deep"),
+        ("GET", "search", "", None, "text"),
+        ("GET", "search", "text=a&sort=age", None, "sort"),
+        ("GET", "search", "text=a&limit=many", None, "limit"),
+        ("POST", "buy/SID", "", {}, "item"),
+        ("POST", "buy/SID", "", {"item": 7}, "item"),
+        ("POST", "buy/SID", "", {"item": "tea", "count": 0}, "count"),
+        ("POST", "buy/SID", "", {"item": "tea", "color": "red"}, "color"),
+    ],
+)
+async def test_wrong_field_is_answered_422_and_named(
+    shop: Called, method: str, path: str, query: str, body: Any, field: str
+) -> None:
+    sid = (await shop.json("POST", "/shop-of-test/register_session"))["sid"]
+    fail = await shop.answer(method, f"/shop-of-test/{path.replace('SID', sid)}", body, query)
+    assert isinstance(fail, Fail)
+    assert (fail.status, fail.data["field"]) == (422, field)
+
+
+@pytest.mark.asyncio
+async def test_session_is_handed_to_the_handler(shop: Called) -> None:
+    sid = (await shop.json("POST", "/shop-of-test/register_session"))["sid"]
+    bought = await shop.json("POST", f"/shop-of-test/buy/{sid}", {"item": "tea", "count": 2})
+    assert bought == {"item": "tea", "total": 5.0}
+    assert await shop.json("GET", f"/shop-of-test/bought/{sid}") == {"bought": ["tea"], "same": True}
+    unknown = await shop.answer("POST", "/shop-of-test/buy/session.0", {"item": "tea"})
+    sold = await shop.answer("POST", f"/shop-of-test/buy/{sid}", {"item": "moon"})
+    assert isinstance(unknown, Fail)
+    assert isinstance(sold, Fail)
+    assert (unknown.code, sold.code) == ("session-not-found", "conflict")
+
+
+@pytest.mark.asyncio
+async def test_raw_body_several_methods_and_overridden_handlers(shop: Called) -> None:
+    reply = await shop.answer("PUT", "/shop-of-test/raw", [1])
+    assert not isinstance(reply, Fail)
+    assert reply.body == b"]1["
+    assert [await shop.json(method, "/shop-of-test/many") for method in ("PATCH", "DELETE")] == ["PATCH", "DELETE"]
+    assert await shop.json("PATCH", "/special-shop-of-test/many") == "special"
+    assert await shop.json("GET", "/special-shop-of-test/version") == {"version": "special"}
+
+
+@pytest.mark.asyncio
+async def test_handler_in_a_thread_knows_its_call_and_so_do_its_log_lines(
+    shop: Called, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.addFilter(TraceFilter())
+    caplog.handler.setFormatter(logging.Formatter("%(trace)s %(message)s"))
+    reply = await shop.answer("GET", "/shop-of-test/who", trace="t-4711")
+    assert not isinstance(reply, Fail)
+    assert msgspec.json.decode(reply.body) == {"user": "ann", "trace": "t-4711"}
+    assert "t-4711 asked" in caplog.text
+    log.warning("outside")
+    assert "- outside" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_routes_describe_themselves(shop: Called) -> None:
+    doc = await shop.json("GET", "/shop-of-test/openapi.json")
+    assert doc["openapi"] == "3.1.0"
+    shelf = doc["paths"]["/hpc1/shop-of-test/shelf/{row}/{name}"]["get"]
+    assert shelf["summary"] == "Say what lies there."
+    assert "from the door" in shelf["description"]
+    assert [(given["name"], given["in"], given["required"]) for given in shelf["parameters"]] == [
+        ("row", "path", True),
+        ("name", "path", True),
+        ("deep", "query", False),
+        ("color", "query", False),
+    ]
+    assert shelf["parameters"][0]["schema"] == {"type": "integer"}
+    assert shelf["parameters"][2]["schema"] == {"type": "boolean", "default": False}
+    buy = doc["paths"]["/hpc1/shop-of-test/buy/{sid}"]["post"]
+    wanted = buy["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    assert wanted == "#/components/schemas/hpc1.shop-of-test.Order"
+    assert doc["components"]["schemas"]["hpc1.shop-of-test.Order"]["properties"]["count"]["minimum"] == 1
+    assert {"200", "400", "403", "404", "409", "410", "413", "422", "503", "504"} == set(buy["responses"])
+    assert doc["paths"]["/hpc1/shop-of-test/many"].keys() == {"patch", "delete"}
+    assert "200" in doc["paths"]["/hpc1/shop-of-test/register_session"]["post"]["responses"]
+    assert len({op["operationId"] for path in doc["paths"].values() for op in path.values()}) == sum(
+        len(path) for path in doc["paths"].values()
+    )
+
+
+def test_signature_that_cannot_be_served_is_refused_when_the_plugin_is_made() -> None:
+    async def untyped(word): ...  # type: ignore[no-untyped-def]
+
+    async def two_bodies(body: Order, more: Receipt) -> None: ...
+
+    async def session_without_sid(session: Shopper) -> None: ...
+
+    for handler, says in ((untyped, "needs a type"), (two_bodies, "several"), (session_without_sid, "{sid}")):
+        with pytest.raises(TypeError, match=says):
+            bind(handler, "some/path")
+
+
+class Booth(PluginSession):
+    def __init__(self, sid: str, language: str = "en") -> None:
+        super().__init__(sid)
+        self.language = language
+
+
+class Booths(Plugin):
+    plugin_name = "booths-of-test"
+    session_class: ClassVar[type[PluginSession] | None] = Booth
+
+    @route.get("language/{sid}")
+    async def language(self, session: Booth) -> str:
+        return session.language
+
+
+@pytest.mark.asyncio
+async def test_what_a_client_says_of_its_session_reaches_it() -> None:
+    host = PluginHost(App(AppState(endpoint_name="hpc1")), on_event=lambda _: None)
+    await host.add_class(Booths)
+    await host.add_class(Shop)
+    called = Called(host)
+    sid = (await called.json("POST", "/booths-of-test/register_session", {"language": "de"}))["sid"]
+    assert await called.json("GET", f"/booths-of-test/language/{sid}") == "de"
+    assert await called.json("POST", "/shop-of-test/register_session", {"anything": 1})
+    for body in ({"color": "red"}, ["de"], {"sid": "mine"}):
+        fail = await called.answer("POST", "/booths-of-test/register_session", body)
+        assert isinstance(fail, Fail)
+        assert fail.status == 422
+    await host.close()

@@ -1,0 +1,42 @@
+"""Calls to a plugin host, as the link makes them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from orbit_jupyter.host import PluginHost
+from orbit_jupyter.protocol import Call, Fail, Principal, Reply
+
+
+class Called:
+    """A host, and calls to it."""
+
+    def __init__(self, host: PluginHost, user: str = "ann") -> None:
+        self.host, self.user = host, user
+
+    async def answer(
+        self, method: str, path: str, body: Any = None, query: str = "", trace: str = ""
+    ) -> Reply | Fail:
+        """Return whatever ends the call."""
+        answered: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
+        call = Call(
+            id=1,
+            endpoint="",
+            method=method,
+            path=path,
+            query=query,
+            body=b"" if body is None else msgspec.json.encode(body),
+            principal=Principal(self.user, scopes=("read", "write", "execute")),
+            trace=trace,
+        )
+        self.host.handle(call, answered.set_result)
+        return await asyncio.wait_for(answered, 20)
+
+    async def json(self, method: str, path: str, body: Any = None, query: str = "") -> Any:
+        """Return the decoded answer of a call that must succeed."""
+        reply = await self.answer(method, path, body, query)
+        assert isinstance(reply, Reply), reply
+        return msgspec.json.decode(reply.body)
