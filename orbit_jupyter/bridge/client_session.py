@@ -32,6 +32,7 @@ class ClientSession:
         self.link.send(Topology(hub.registry.topology(), full=True))
         hub.watch(self._on_topology)
         hub.clients.add(self.link)
+        hub.user_comes(principal.user)
 
     def _on_call(self, call: Call, answer: Answer) -> Canceller | None:
         return self._hub.call(call, self._principal, answer)
@@ -65,6 +66,7 @@ class ClientSession:
     def _end(self) -> None:
         self._hub.unwatch(self._on_topology)
         self._hub.clients.discard(self.link)
+        self._hub.user_goes(self._principal.user)
         for task in self._subscriptions.values():
             task.cancel()
 

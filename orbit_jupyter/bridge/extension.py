@@ -15,27 +15,29 @@ from typing import Any
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from traitlets import Enum, Float, Unicode, default
+from traitlets import Enum, Float, Int, Unicode, default
 
-from orbit_jupyter.link import Limits, orbit_home
+from orbit_jupyter.host import installed_plugins, select
+from orbit_jupyter.link import Address, Limits, orbit_home
 from orbit_jupyter.protocol import ConflictError
+from orbit_jupyter.protocol.names import BRIDGE
 
+from .audit import open_log
+from .audit_file import KEPT
+from .child_endpoint import LOCAL, ChildEndpoint
 from .commands import TokenApp
 from .handlers import HANDLERS
 from .hub import Hub
 from .identity import persisted_id, write_runtime_file
-from .local_endpoint import NAME, LocalEndpoint
+from .logs import join_server_log, log_outcome
+from .metrics import BridgeMetrics
 from .own_routes import OwnRoutes
+from .plugin_modules import PluginModules
 from .registry import Grant
+from .standalone import ALIASES, BridgeServerApp
 from .tokens import TokenStore
 
 log = logging.getLogger("orbit.bridge")
-
-
-class BridgeServerApp(ServerApp):
-    """A Jupyter server without kernels, terminals and contents."""
-
-    default_services: Any = ("auth", "api", "events", "security", "shutdown")
 
 
 class OrbitExtension(ExtensionApp):
@@ -48,12 +50,14 @@ class OrbitExtension(ExtensionApp):
     default_url = "/orbit/"
     load_other_extensions = False  # only where this class is launched itself, as `jupyter orbit`
     serverapp_class = BridgeServerApp
+    aliases: dict[Any, Any] = {**ExtensionApp.aliases, **ALIASES}  # read where this class is launched itself
     subcommands: dict[str, Any] = {
         "token": (TokenApp, "Make, list and revoke the tokens that endpoints join with."),
     }
     subcommand_description = "Run as `jupyter orbit SUBCOMMAND`; `jupyter orbit SUBCOMMAND --help` says more."
     examples = """
     jupyter orbit                      # the bridge on its own, without kernels, contents and Lab
+    jupyter orbit --cert cert.pem --key key.pem --port 8000 --plugins default
     jupyter orbit token create hpc1    # a token for the endpoint hpc1; prints the token alone
     jupyter orbit token list
     """
@@ -69,6 +73,11 @@ class OrbitExtension(ExtensionApp):
     local_plugins = Unicode(
         "default",
         help="The plugins of the endpoint `local`: names, globs, `default` or `all`. Default: `default`.",
+    ).tag(config=True)
+
+    bridge_plugins = Unicode(
+        help="""The plugins of the bridge itself, which run in a child process as the endpoint `bridge`: names,
+        globs, `default` or `all`; empty: none. Default: `default` for `jupyter orbit`, none in another server."""
     ).tag(config=True)
 
     token_folder = Unicode(
@@ -94,27 +103,55 @@ class OrbitExtension(ExtensionApp):
         2.0, help="Seconds between two looks for revoked and expired endpoint tokens. Default: 2."
     ).tag(config=True)
 
+    audit_log = Unicode(
+        help="""File for the audit log, one JSON object a line, mode 0600; empty: none.
+        Default: ~/.radical/orbit/logs/audit.jsonl."""
+    ).tag(config=True)
+
+    audit_log_size = Int(
+        10 * 2**20,
+        min=0,
+        help=f"""Bytes beyond which the audit log begins a new file; {KEPT} older ones are kept. 0: never.
+        Default: 10 MiB.""",
+    ).tag(config=True)
+
+    @default("audit_log")
+    def _audit_log(self) -> str:
+        return str(orbit_home() / "logs" / "audit.jsonl")
+
+    @default("bridge_plugins")
+    def _bridge_plugins(self) -> str:
+        return "default" if self.stands_alone else ""
+
     @default("token_folder")
     def _token_folder(self) -> str:
         return str(orbit_home() / "tokens")
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether this is `jupyter orbit`, not a part of somebody's Jupyter server."""
+        return isinstance(self.serverapp, BridgeServerApp)
+
     def initialize_settings(self) -> None:
         """Make the bridge's parts; the loop doesn't run yet."""
+        self._check_options()
         self.owner = getpass.getuser()
         self.kernel_token = secrets.token_urlsafe(32)
         self.tokens = TokenStore(Path(self.token_folder).expanduser())
         self.hub = Hub(persisted_id(orbit_home() / "bridge.id"))
-        self.own_routes = OwnRoutes(self.hub, self.tokens, self._terminate)
+        self.modules = PluginModules()
+        self.own_routes = OwnRoutes(self.hub, self.tokens, self._terminate, self.modules)
         self.hub.own_call = self.own_routes.handle
+        self.metrics = BridgeMetrics(self.hub)
+        self.audit = open_log(self.audit_log, self.audit_log_size, self.settings["event_logger"])
+        self.hub.observers.append(self.audit.note)
         self.stopping = asyncio.Event()
-        self._local: LocalEndpoint | None = None
+        self._children: dict[str, ChildEndpoint] = {}
         self._revocation: asyncio.Task[None] | None = None
         self._runtime_file = Path(jupyter_runtime_dir()) / f"orbit-{os.getpid()}.json"
         self.settings["orbit_extension"] = self
-        # What the parts log goes where the server's own log goes, at its level.
-        parts = logging.getLogger("orbit")
-        parts.handlers = list(self.log.handlers)
-        parts.setLevel(self.log.level)
+        if join_server_log(self.log) <= logging.DEBUG:
+            self.hub.observers.append(log_outcome)
 
     def initialize_handlers(self) -> None:
         """Add Orbit's routes."""
@@ -136,31 +173,56 @@ class OrbitExtension(ExtensionApp):
         """Start what needs the loop. Jupyter calls this once the server listens."""
         local_url = _loopback_url(serverapp)
         certfile = _absolute(serverapp.certfile)
-        self.hub.url = self.public_url.rstrip("/") or serverapp.connection_url.rstrip("/") + "/orbit"
+        if isinstance(serverapp, BridgeServerApp):
+            self.hub.url = await serverapp.announce(self.public_url)
+        else:
+            self.hub.url = self.public_url or serverapp.connection_url.rstrip("/") + "/orbit"
         self._revocation = asyncio.ensure_future(self._watch_revocation())
+        self.metrics.register()
+        trust = ["--cert", certfile] if certfile is not None else []
         if not self._without_local():
-            arguments = ["--url", local_url, "--plugins", self.local_plugins]
-            if certfile is not None:
-                arguments += ["--cert", certfile]
-            self._local = LocalEndpoint(
-                arguments,
-                self.tokens.lend(NAME, self.owner),
-                orbit_home() / "logs" / "local.log",
-                on_coming=lambda: self.hub.expect(NAME),
-                on_down=lambda reason: self.hub.expect_no_more(NAME, reason),
-            )
+            self._add_child(LOCAL, "--url", local_url, "--plugins", self.local_plugins, *trust)
             if self.local_endpoint == "on":
                 self.start_local_endpoint()
             else:
                 self.hub.first_use = self.start_local_endpoint
+        if self.bridge_plugins.strip():
+            arguments = ("--bridge-host", "--url", local_url, "--plugins", self.bridge_plugins, *trust)
+            self._add_child(BRIDGE, *arguments).start()
         try:
             write_runtime_file(self._runtime_file, local_url, self.kernel_token, certfile)
         except OSError as error:
             self.log.warning("kernels of this server won't find the bridge by themselves: %s", error)
         self.log.info("Orbit bridge: %s", self.hub.url)
 
+    def _add_child(self, name: str, *arguments: str) -> ChildEndpoint:
+        token, log_file = self.tokens.lend(name, self.owner), orbit_home() / "logs" / f"{name}.log"
+        child = ChildEndpoint(name, arguments, token, log_file, self.hub.expect, self.hub.expect_no_more)
+        self._children[name] = child
+        return child
+
+    def _check_options(self) -> None:
+        # Not with a validator: after a TraitError, Jupyter goes on without any of an extension's options.
+        try:
+            if self.public_url:
+                self.public_url = Address.parse(self.public_url, None, None).url
+        except ValueError as error:
+            self._refuse("public_url", error)
+        try:
+            # By their names alone: what they import isn't for this process.
+            select(self.bridge_plugins.split(","), installed_plugins(), BRIDGE)
+        except ValueError as error:
+            self._refuse("bridge_plugins", error)
+
+    def _refuse(self, option: str, error: ValueError) -> None:
+        """End a bridge on its own; a Jupyter server with notebooks in it goes on without the option."""
+        self.log.critical("OrbitExtension.%s: %s", option, error)
+        if self.stands_alone:
+            self.exit(1)
+        setattr(self, option, "")
+
     def _terminate(self) -> None:
-        if not isinstance(self.serverapp, BridgeServerApp):
+        if not self.stands_alone:
             raise ConflictError(
                 "this bridge is part of a Jupyter server with notebooks in it; end that server instead"
             )
@@ -171,15 +233,13 @@ class OrbitExtension(ExtensionApp):
     def _without_local(self) -> bool:
         """Return whether there is no local endpoint here."""
         if self.local_endpoint == "auto":
-            alone = isinstance(self.serverapp, BridgeServerApp)
-            return alone or "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+            return self.stands_alone or "JUPYTERHUB_SERVICE_PREFIX" in os.environ
         return bool(self.local_endpoint == "off")
 
     def start_local_endpoint(self) -> None:
         """Start the endpoint `local`, once; calls to it wait until it is there."""
         self.hub.first_use = lambda: None
-        if self._local is not None:
-            self._local.start()
+        self._children[LOCAL].start()
 
     async def _watch_revocation(self) -> None:
         # The command line revokes by removing a file; who is connected with it is found here.
@@ -199,9 +259,10 @@ class OrbitExtension(ExtensionApp):
         if self._revocation is not None:
             self._revocation.cancel()
             await asyncio.gather(self._revocation, return_exceptions=True)
-        if self._local is not None:
-            await self._local.stop()
+        await asyncio.gather(self.modules.close(), *(child.stop() for child in self._children.values()))
         await self.hub.close()
+        self.metrics.unregister()
+        await self.audit.close()
         with contextlib.suppress(OSError):
             self._runtime_file.unlink(missing_ok=True)
 

@@ -27,6 +27,7 @@ from orbit_jupyter.protocol import (
     Fail,
     ForbiddenError,
     Hello,
+    Listeners,
     OrbitError,
     PluginInfo,
     Plugins,
@@ -41,6 +42,8 @@ from orbit_jupyter.protocol import (
 )
 
 from .event_log import EventLog, Interest, Reader, Received
+from .outcomes import Observer, noted
+from .presence import Presence
 from .registry import Entry, Grant, Registry
 
 log = logging.getLogger("orbit.bridge")
@@ -72,7 +75,10 @@ class Hub:
         self.events = EventLog(epoch=self.boot_id)
         self.own_call: Callable[[Call, Answer], Canceller | None] = _no_routes
         self.clients: set[Link] = set()
+        self.observers: list[Observer] = []
+        self.event_observers: list[Callable[[str, int], None]] = []  # take an endpoint's name and how many came
         self._received = Received()
+        self._presence = Presence()
         self._expected: dict[str, asyncio.Future[None]] = {}
         self._absent: dict[str, str] = {}
         self._readers: set[Wakeup] = set()
@@ -115,6 +121,7 @@ class Hub:
             waiting.set_result(None)
         log.info("endpoint %s is connected", entry.name)
         entry.link.send(Topology(_names_only(self.registry.topology()), full=True))
+        entry.link.send(Listeners(self._presence.users))
         self._topology_changed(entry.name)
 
     def _endpoint_down(self, entry: Entry) -> None:
@@ -184,12 +191,14 @@ class Hub:
     # -- calls -----------------------------------------------------------------------------------------------
 
     def call(self, call: Call, principal: Principal, answer: Answer) -> Canceller | None:
-        """Send a call on its way; `answer` is called exactly once.
+        """Send a call on its way; `answer` is called exactly once, and `observers` once before it.
 
         The principal on it is the bridge's, whatever the caller wrote there.
         """
         self.first_use()
         call = msgspec.structs.replace(call, principal=principal)
+        if self.observers:
+            answer = noted(call, answer, self.observers)
         if not call.endpoint:
             return self.own_call(call, answer)
         action = "read" if call.method in READ_METHODS else "execute"
@@ -249,6 +258,8 @@ class Hub:
             self.events.append(entry.name, entry.grant.owner, Event("", "gap", lost, time=time.time()))
         for event in new:
             self.events.append(entry.name, entry.grant.owner, event)
+        for observe in self.event_observers:
+            observe(entry.name, len(new))
         entry.link.send(Ack(frame.epoch, frame.first + len(frame.events) - 1))
         for wakeup in self._readers:
             wakeup.event.set()
@@ -262,6 +273,21 @@ class Hub:
     def unsubscribe(self, wakeup: Wakeup) -> None:
         """End a subscription."""
         self._readers.discard(wakeup)
+
+    def user_comes(self, user: str) -> None:
+        """Note a connection of a user; endpoints keep the sessions of those who are there."""
+        if self._presence.come(user):
+            self._tell_presence()
+
+    def user_goes(self, user: str) -> None:
+        """Take back `user_comes`."""
+        if self._presence.go(user):
+            self._tell_presence()
+
+    def _tell_presence(self) -> None:
+        frame = Listeners(self._presence.users)
+        for entry in self.registry:
+            entry.link.send(frame)
 
     # -- topology --------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from orbit_jupyter.protocol import (
     choose_version,
     refuse_version,
 )
+from orbit_jupyter.protocol.names import BRIDGE
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class Grant:
         A name, or a glob of names, that an endpoint may have.
     owner
         The user whose endpoint it is.
+    lent
+        Whether the bridge has made it for a child process of its own.
     """
 
     id: str
     pattern: str
     owner: str
+    lent: bool = False
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Entry:
         round_trip = self.link.liveness.round_trip
         return EndpointInfo(
             endpoint={
-                "type": "radical.orbit",
+                "type": "radical.orbit.bridge" if self.name == BRIDGE else "radical.orbit",
                 "state": self.state,
                 "since": self.since,
                 "round_trip": round_trip,
@@ -75,7 +79,7 @@ class Entry:
 
 
 class Registry:
-    """The endpoints of one bridge, in the order of their registration."""
+    """The endpoints of one bridge: its own plugin host first, the others in the order of their registration."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -111,10 +115,12 @@ class Registry:
         """Return why an endpoint can't register, or None where it may."""
         if choose_version(PROTOCOL, hello.protocol) is None:
             return refuse_version(PROTOCOL, hello.protocol)
-        try:
-            check_name(hello.name, "endpoint name")
-        except InvalidFieldError as error:
-            return Bye(str(error), retry=False, code=error.code)
+        # Globs fit the name `bridge`, too, but only a child of the bridge's own may have it.
+        if not (hello.name == BRIDGE and grant.lent):
+            try:
+                check_name(hello.name, "endpoint name")
+            except InvalidFieldError as error:
+                return Bye(str(error), retry=False, code=error.code)
         if not fnmatchcase(hello.name, grant.pattern):
             return Bye(
                 f"this token (id {grant.id}) is for endpoints named {grant.pattern!r}, not {hello.name!r}; "
@@ -137,7 +143,8 @@ class Registry:
     def add(self, entry: Entry) -> Entry | None:
         """Enter an endpoint; return the one of the same name that it takes over from, if any."""
         before = self._entries.pop(entry.name, None)
-        self._entries[entry.name] = entry
+        mine = {entry.name: entry}
+        self._entries = mine | self._entries if entry.name == BRIDGE else self._entries | mine
         return before
 
     def remove(self, entry: Entry) -> bool:
@@ -148,7 +155,7 @@ class Registry:
         return True
 
     def topology(self) -> dict[str, EndpointInfo]:
-        """Return every endpoint's entry, in order of registration."""
+        """Return every endpoint's entry, in this registry's order."""
         return {name: entry.info() for name, entry in self._entries.items()}
 
 

@@ -148,7 +148,8 @@ class TokenStore:
             return None
         if not hmac.compare_digest(record.digest, _digest(match["secret"])):
             return None
-        return Grant(id=record.id, pattern=record.name, owner=record.owner)
+        lent = record.id in self._lent
+        return Grant(id=record.id, pattern=record.name, owner=record.owner, lent=lent)
 
     def holds(self, grant: Grant, name: str) -> bool:
         """Return whether a grant that was given still stands for an endpoint of that name."""

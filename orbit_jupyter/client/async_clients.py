@@ -12,10 +12,19 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from orbit_jupyter.link import Address, Answer, Link, Refused, dial_for_ever, dial_once
+from orbit_jupyter.link import (
+    Address,
+    Answer,
+    Link,
+    Refused,
+    current_trace,
+    dial_for_ever,
+    dial_once,
+    new_trace,
+)
 from orbit_jupyter.link.transport import Transport
 from orbit_jupyter.link.websocket import dial
-from orbit_jupyter.plugin import DEFAULT_TIMEOUT, AsyncPluginClient
+from orbit_jupyter.plugin import DEFAULT_TIMEOUT, AsyncPluginClient, PluginClient
 from orbit_jupyter.protocol import (
     AnyFrame,
     BridgeConnectionError,
@@ -151,8 +160,14 @@ class AsyncBridgeClient:
         OrbitError
             As it failed.
         """
-        link = self._link or await self._wait_for_link(call.time_left)
-        return await link.request(call)
+        trace = call.trace or current_trace.get() or new_trace()
+        log.debug("%s %s to %s", call.method, call.path, call.endpoint or "the bridge", extra={"trace": trace})
+        try:
+            link = self._link or await self._wait_for_link(call.time_left)
+            return await link.request(msgspec.structs.replace(call, trace=trace))
+        except OrbitError as error:
+            error.data.setdefault("trace", trace)
+            raise
 
     async def _wait_for_link(self, time_left: float) -> Link:
         if self._task is None:
@@ -199,21 +214,18 @@ class AsyncBridgeClient:
             As it failed.
         """
         body = b"" if json is None else msgspec.json.encode(json)
-        reply = await self.send(
-            Call(
-                id=0,
-                endpoint=endpoint,
-                method=method.upper(),
-                path=path,
-                query=urlencode(params) if params else "",
-                headers=_JSON if body else {},
-                time_left=timeout,
-                body=body,
-                trace=uuid.uuid4().hex[:12],
-                key=key,
-            )
+        call = Call(
+            id=0,
+            endpoint=endpoint,
+            method=method.upper(),
+            path=path,
+            query=urlencode(params) if params else "",
+            headers=_JSON if body else {},
+            time_left=timeout,
+            body=body,
+            key=key,
         )
-        return decoded(reply)
+        return decoded(await self.send(call))
 
     async def list_endpoints(self) -> list[str]:
         """Return the names of the connected endpoints, in order of registration."""
@@ -322,15 +334,20 @@ class AsyncEndpointClient:
         OrbitError
             The endpoint or the plugin isn't there, or refuses the session.
         """
-        client = client_class_of(self.plugin_type(name)).async_class(self, name)
+        client = (await self.client_class(name)).async_class(self, name)
         await client.register_session(**session)
         return client
 
-    def plugin_type(self, name: str) -> str:
-        """Return the plugin's type, which an instance of another name has too."""
+    async def client_class(self, name: str) -> type[PluginClient]:
+        """Return the client class of a plugin: that of its type, which an instance of another name has too."""
         known = self.bridge.topology.get(self._endpoint_id)
         info = known.plugins.get(name) if known is not None else None
-        return info.type if info is not None else name
+        found = client_class_of(info.type if info is not None else name)
+        if info is None and found is PluginClient:
+            # It may be there for a moment only, and the news of it still on the way.
+            listed = (await self.list_plugins()).get(name, {})
+            found = client_class_of(listed.get("type", name))
+        return found
 
 
 _JSON = {"content-type": "application/json"}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from orbit_jupyter.link.logs import follow_environment
 from orbit_jupyter.plugin import DEFAULT_TIMEOUT, Callback, PluginClient
 from orbit_jupyter.plugin.views import render
 from orbit_jupyter.protocol import Event, PluginNotFoundError
 
 from .async_clients import AsyncBridgeClient, AsyncEndpointClient
 from .callbacks import CallbackTable, Dispatcher, TopologyCallback
-from .classes import client_class_of
 from .loop import shared_loop
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class BridgeClient:
     """
 
     def __init__(self, url: str | None = None, cert: str | None = None, token: str | None = None) -> None:
+        follow_environment()
         self._loop = shared_loop()
         self._callbacks = CallbackTable()
         self._topology_callbacks: list[TopologyCallback] = []
@@ -317,7 +318,7 @@ class EndpointClient:
         OrbitError
             The endpoint or the plugin isn't there, or refuses the session.
         """
-        client_class = client_class_of(self._aio.plugin_type(name))
+        client_class = self.wait(self._aio.client_class(name))
         client = client_class(self, f"/{self._endpoint_id}/{name}", self._bridge_client, self._endpoint_id, name)
         client.register_session(**session)
         return client

@@ -27,6 +27,12 @@ ROUTES = [
     ("GET", "/tokens"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/abc"),
+    ("GET", "/plugins/sysinfo.js"),
+    ("POST", "/endpoint/submit"),
+    ("GET", "/endpoint/jobs"),
+    ("GET", "/endpoint/job/1"),
+    ("POST", "/endpoint/job/1/cancel"),
+    ("GET", "/openapi.json"),
     ("GET", "/nonsense"),
     *[(method, "/hpc1/sample/echo") for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")],
 ]
@@ -128,6 +134,7 @@ async def test_the_authorizer_decides_by_action(
         ("DELETE", "/tokens/x"),
         ("POST", "/endpoint/disconnect/hpc1"),
         ("POST", "/bridge/terminate"),
+        ("POST", "/endpoint/submit"),
     ]
     async with bridge.http() as http:
         for method, path in allowed:

@@ -51,10 +51,14 @@ def test_a_job_runs_on_an_endpoint_and_its_states_arrive(
         client.wait_for_endpoint("hpc1", 30)
         client.register_callback("hpc1", "psij", "job_status", on_status)
         job = client["hpc1"].psij.submit_job(
-            {"executable": "/bin/sh", "arguments": ["-c", "echo hello; sleep 0.2"]}
+            {
+                "executable": "/bin/sh",
+                "arguments": ["-c", "echo hello; env | grep -c ORBIT_ENDPOINT_TOKEN; sleep 0.2"],
+            }
         )
         assert job.wait(30) == "COMPLETED"
-        assert job.output == "hello\n"
+        # The endpoint's own token came through its environment; a job must not inherit it.
+        assert job.output == "hello\n0\n"
         assert ended.wait(10)
     assert states == ["QUEUED", "ACTIVE", "COMPLETED"]
     assert job.states == states
@@ -303,7 +307,7 @@ def test_jupyter_orbit_is_the_bridge_on_its_own(home: Path, tmp_path: Path) -> N
         with endpoint(alone.url, "hpc1", token, tmp_path / "hpc1", *PLUGINS), alone.client() as client:
             client.wait_for_endpoint("hpc1", 30)
             assert client["hpc1"].call("GET", "/sysinfo/version")
-            assert client.list_endpoints() == ["hpc1"]
+            assert client.list_endpoints() == ["bridge", "hpc1"]
         headers = {"Authorization": "token the-token"}
         base = alone.info["url"].rstrip("/")
         for path in (

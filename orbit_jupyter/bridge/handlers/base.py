@@ -17,11 +17,13 @@ from orbit_jupyter.protocol import (
     OrbitError,
     Principal,
     UnauthenticatedError,
+    UnsupportedError,
     error_body,
     error_headers,
 )
 from orbit_jupyter.protocol.errors import BY_STATUS
 
+from ..audit import REFUSALS
 from ..border import credentials
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class OrbitMixin(JupyterHandler):
     auth_resource = RESOURCE
     needs_login = True
     """Whether Jupyter's login decides; False where a token of Orbit's own does."""
+    _with_hub = False
+    """Whether the request became a call, of which the hub's observers are told."""
 
     @property
     def orbit(self) -> OrbitExtension:
@@ -106,9 +110,24 @@ class OrbitMixin(JupyterHandler):
         self.set_status(error.status)
         JupyterHandler.finish(self, msgspec.json.encode(error_body(error)))
 
+    def on_finish(self) -> None:
+        """Note a refusal: of ours, of Jupyter's login, of the check for forged requests."""
+        super().on_finish()
+        status = self.get_status()
+        if status in REFUSALS and not self._with_hub:
+            user = getattr(self, "_jupyter_current_user", None)
+            self.orbit.audit.refused(
+                self.request.method or "",
+                self.request.path[len(self.orbit.base_path) - 1 :],
+                status,
+                self.request.body or b"",
+                self._stable_name(user) if isinstance(user, User) else "",
+                self.request.request_time(),
+            )
+
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
         """Log what is ours to mend; what the caller did wrong is in the answer."""
-        if isinstance(error, OrbitError) and error.status < 500:
+        if isinstance(error, OrbitError) and (error.status < 500 or isinstance(error, UnsupportedError)):
             return
         super().log_exception(kind, error, trace)
 

@@ -53,6 +53,7 @@ class EventsHandler(OrbitMixin, APIHandler):
             wakeup.event.set()
 
         hub.watch(on_topology)
+        hub.user_comes(principal.user)
         try:
             while not self._gone and not self.orbit.stopping.is_set():
                 if topology_changed:
@@ -69,6 +70,7 @@ class EventsHandler(OrbitMixin, APIHandler):
         except StreamClosedError:
             pass
         finally:
+            hub.user_goes(principal.user)
             hub.unwatch(on_topology)
             hub.unsubscribe(wakeup)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import re
 from urllib.parse import unquote
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from orbit_jupyter.link import Canceller
+from orbit_jupyter.link import Canceller, new_trace
 from orbit_jupyter.protocol import (
     MAX_BODY,
     BadRequestError,
@@ -26,6 +26,9 @@ from .base import OrbitMixin
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds, as in radical.orbit; the header ``X-Orbit-Timeout`` says otherwise."""
+
+TRACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What a caller may give as the id of a call; anything else could forge lines of a log."""
 
 
 class ProxyHandler(OrbitMixin, APIHandler):
@@ -62,6 +65,8 @@ class ProxyHandler(OrbitMixin, APIHandler):
         await self._pass_on(path)
 
     async def _pass_on(self, path: str) -> None:
+        self._trace = self._given_trace() or new_trace()
+        self.set_default_headers()
         call = self._call()
         principal = await self.principal()
         answered: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
@@ -70,6 +75,7 @@ class ProxyHandler(OrbitMixin, APIHandler):
             if not answered.done():
                 answered.set_result(reply)
 
+        self._with_hub = True
         self._canceller = self.orbit.hub.call(call, principal, answer)
         reply = await answered
         self._canceller = None
@@ -78,6 +84,17 @@ class ProxyHandler(OrbitMixin, APIHandler):
         self._finish_with(reply, own=not call.endpoint)
 
     _canceller: Canceller | None = None
+    _trace = ""
+
+    def set_default_headers(self) -> None:
+        """Name the call in every answer, errors included: whoever asks for help can say which it was."""
+        super().set_default_headers()
+        if self._trace:
+            self.set_header("X-Orbit-Trace", self._trace)
+
+    def _given_trace(self) -> str:
+        given = self.request.headers.get("X-Orbit-Trace", "")
+        return given if TRACE.fullmatch(given) else ""
 
     def on_connection_close(self) -> None:
         """Cancel the call that nobody waits for any more."""
@@ -103,7 +120,7 @@ class ProxyHandler(OrbitMixin, APIHandler):
             headers=border.request_headers(self.request.headers.get_all()),
             time_left=self._time_left(),
             body=self.request.body,
-            trace=uuid.uuid4().hex[:12],
+            trace=self._trace,
             key=self.request.headers.get("Idempotency-Key", ""),
         )
 
@@ -122,7 +139,8 @@ class ProxyHandler(OrbitMixin, APIHandler):
     def _finish_with(self, reply: Reply, *, own: bool) -> None:
         self.set_status(reply.status if 200 <= reply.status < 600 else 502)
         if own:
-            self.set_header("Content-Type", "application/json")
+            for name, value in reply.headers.items():
+                self.set_header(name.title(), value)
         else:
             for name, value in border.reply_headers(reply.headers).items():
                 self.set_header(name, value)

@@ -80,6 +80,8 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
     ping_interval = 0
     ping_timeout = 0
     link: Link | None = None
+    _user = ""
+    """Who has dialled, for the audit log."""
     _deadline: asyncio.TimerHandle | None = None
 
     def open(self, *args: Any, **more: Any) -> None:
@@ -105,14 +107,16 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
         if not isinstance(hello, Hello):
             await self._refuse(Bye("the first frame must be a Hello", code="protocol-error"))
         elif choose_version(PROTOCOL, hello.protocol) is None:
-            await self._refuse(refuse_version(PROTOCOL, hello.protocol))
+            await self._refuse(refuse_version(PROTOCOL, hello.protocol), hello.name)
         else:
             await self._greeted(hello)
 
     async def _greeted(self, hello: Hello) -> None:
         raise NotImplementedError
 
-    async def _refuse(self, bye: Bye) -> None:
+    async def _refuse(self, bye: Bye, name: str = "") -> None:
+        door = self.request.path[len(self.orbit.base_path) - 1 :]
+        self.orbit.audit.refused_at_socket(door, name, bye.code, self._user)
         with contextlib.suppress(websocket.WebSocketClosedError, StreamClosedError):
             await self.write_message(encode(bye), binary=True)
         self.close(1008, bye.reason.encode()[:120].decode(errors="ignore"))
@@ -137,17 +141,17 @@ class RegisterSocket(_OrbitSocket):
         grant = await asyncio.to_thread(self.orbit.tokens.verify, secret) if secret else None
         if grant is None:
             raise web.HTTPError(401, "this endpoint token is unknown, revoked or expired")
-        self._grant = grant
+        self._grant, self._user = grant, grant.owner
         await websocket.WebSocketHandler.get(self, *args, **more)
 
     async def _greeted(self, hello: Hello) -> None:
         hub = self.orbit.hub
         if hello.role != "endpoint":
-            await self._refuse(Bye("only endpoints register here; clients dial /client", retry=False))
+            await self._refuse(Bye("only endpoints register here; clients dial /client", retry=False), hello.name)
             return
         refused = hub.refusal(hello, self._grant)
         if refused is not None:
-            await self._refuse(refused)
+            await self._refuse(refused, hello.name)
             return
         await self.write_message(encode(hub.welcome(hello, self._grant.owner)), binary=True)
         self.link = Link(
@@ -171,6 +175,7 @@ class ClientSocket(_OrbitSocket):
     async def get(self, *args: Any, **more: Any) -> None:
         self._principal = await self.principal()
         self.require(self._principal, "read")
+        self._user = self._principal.user
         await websocket.WebSocketHandler.get(self, *args, **more)
 
     async def _greeted(self, hello: Hello) -> None:

@@ -1,4 +1,4 @@
-"""The embedded endpoint: a child process named ``local``, started when it is first wanted."""
+"""Endpoints that the server runs itself, each a child process: ``local``, and the bridge's own plugin host."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import logging
 import os
 import signal
 import sys
-import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from orbit_jupyter.host.restarts import Restarts
 
 log = logging.getLogger("orbit.bridge")
 
-NAME = "local"
+LOCAL = "local"
+"""Name of the embedded endpoint."""
+
 RESTARTS, WINDOW = 5, 120.0
-"""A child that dies more often than so many times in so many seconds stays down."""
+"""A child that dies so many times within so many seconds stays down."""
 
 MAX_LOG = 5 * 2**20
 """Bytes beyond which a start begins a new log; one older one is kept."""
@@ -25,12 +27,22 @@ MAX_LOG = 5 * 2**20
 ENDED_ON_PURPOSE = 0
 """Exit status of an endpoint that was told to end."""
 
+SECRETS = frozenset({"JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN", "RADICAL_ORBIT_CLIENT_TOKEN"})
+"""Variables with the server's own secrets: neither its token nor the Hub's is for code that a child loads."""
 
-class LocalEndpoint:
-    """Runs ``orbit-endpoint --name local`` beside the server.
+
+def child_environment() -> dict[str, str]:
+    """Return this process's environment without its secrets."""
+    return {name: value for name, value in os.environ.items() if name not in SECRETS}
+
+
+class ChildEndpoint:
+    """Runs ``orbit-endpoint`` beside the server, and again when it dies.
 
     Parameters
     ----------
+    name
+        Its name at the bridge.
     arguments
         Of ``orbit-endpoint``, after the name.
     token
@@ -38,20 +50,21 @@ class LocalEndpoint:
     log_file
         Where its output goes: a full disk there is its own problem, never the server's.
     on_coming
-        Called when it is about to be there, or to be there again.
+        Called with its name when it is about to be there, or to be there again.
     on_down
-        Called with the reason when it stays down.
+        Called with its name and the reason when it stays down.
     """
 
     def __init__(
         self,
-        arguments: list[str],
+        name: str,
+        arguments: Sequence[str],
         token: str,
         log_file: Path,
-        on_coming: Callable[[], None],
-        on_down: Callable[[str], None],
+        on_coming: Callable[[str], None],
+        on_down: Callable[[str, str], None],
     ) -> None:
-        self._arguments, self._token, self._log_file = arguments, token, log_file
+        self.name, self._arguments, self._token, self._log_file = name, arguments, token, log_file
         self._on_coming, self._on_down = on_coming, on_down
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -66,43 +79,40 @@ class LocalEndpoint:
     def start(self) -> None:
         """Start it, unless it was started before."""
         if self._task is None and not self._ending.is_set():
-            self._on_coming()
+            self._on_coming(self.name)
             self._task = asyncio.ensure_future(self._supervise())
 
     async def _supervise(self) -> None:
-        died: deque[float] = deque(maxlen=RESTARTS)
+        restarts = Restarts(RESTARTS, WINDOW, first=0.5, longest=10.0)
         while True:
             try:
                 status = await self._run_once()
             except OSError as error:
-                self._on_down(f"the local endpoint can't be started: {error}")
+                self._stay_down(f"endpoint {self.name} can't be started: {error}")
                 return
             if self._ending.is_set():
                 return
             if status == ENDED_ON_PURPOSE:
-                log.info("the local endpoint was ended")
-                self._on_down("the local endpoint was ended; restart the Jupyter server to have it again")
+                reason = f"endpoint {self.name} was ended; restart the Jupyter server to have it again"
+                self._stay_down(reason, logging.INFO)
                 return
-            died.append(time.monotonic())
-            if len(died) == RESTARTS and died[-1] - died[0] < WINDOW:
-                reason = f"the local endpoint died {RESTARTS} times within {WINDOW:g} s and stays down"
-                log.error("%s; its log is %s", reason, self._log_file)
-                self._on_down(f"{reason}; see {self._log_file}")
+            wait = restarts.after_death()
+            if wait is None:
+                reason = f"endpoint {self.name} died {RESTARTS} times within {WINDOW:g} s and stays down"
+                self._stay_down(f"{reason}; see {self._log_file}")
                 return
-            wait = min(0.5 * 2 ** (len(died) - 1), 10.0)
-            log.error("the local endpoint ended with status %d; it is started again in %.1f s", status, wait)
-            self._on_coming()
+            log.error("endpoint %s ended with status %d; it is started again in %.1f s", self.name, status, wait)
+            self._on_coming(self.name)
             await asyncio.sleep(wait)
-            self._on_coming()  # again: its old connection may have been there a moment longer than its process
+            # Again: its old connection may have been there a moment longer than its process.
+            self._on_coming(self.name)
+
+    def _stay_down(self, reason: str, level: int = logging.ERROR) -> None:
+        log.log(level, "%s", reason)
+        self._on_down(self.name, reason)
 
     async def _run_once(self) -> int:
-        # Not the server's own secrets: neither its token nor the Hub's.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN", "RADICAL_ORBIT_CLIENT_TOKEN")
-        }
-        environment["RADICAL_ORBIT_ENDPOINT_TOKEN"] = self._token
+        environment = {**child_environment(), "RADICAL_ORBIT_ENDPOINT_TOKEN": self._token}
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         if self._log_file.exists() and self._log_file.stat().st_size > MAX_LOG:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
@@ -112,7 +122,7 @@ class LocalEndpoint:
                 "-m",
                 "orbit_jupyter.endpoint",
                 "--name",
-                NAME,
+                self.name,
                 "--with-parent",
                 str(os.getpid()),
                 *self._arguments,

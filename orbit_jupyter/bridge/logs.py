@@ -1,0 +1,71 @@
+"""What the bridge's parts log, with the call that a line belongs to, through the server's own handlers."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Sequence
+
+from orbit_jupyter.link import current_trace
+from orbit_jupyter.link.logs import LEVEL_VARIABLES, log_level
+
+from .outcomes import Outcome
+
+log = logging.getLogger("orbit.bridge")
+
+
+class TracedHandler(logging.Handler):
+    """Passes records on to Jupyter's handlers, whose formats are not ours to change: the id goes into the text.
+
+    Parameters
+    ----------
+    handlers
+        The server's.
+    always
+        Level from which records go to every handler, whatever level it has itself.
+    """
+
+    def __init__(self, handlers: Sequence[logging.Handler], always: int = logging.CRITICAL) -> None:
+        super().__init__()
+        self._handlers, self._always = list(handlers), always
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = getattr(record, "trace", "") or current_trace.get()
+        if trace:
+            record = copy.copy(record)
+            record.msg, record.args = f"{record.getMessage()} [call {trace}]", ()
+        for handler in self._handlers:
+            if record.levelno >= min(handler.level, self._always):
+                handler.handle(record)
+
+
+def join_server_log(server: logging.Logger) -> int:
+    """Have what the parts log go where the server's log goes; return the level.
+
+    It is the server's own, unless a variable has another.
+    """
+    try:
+        level = logging.getLevelName(log_level(default=logging.getLevelName(server.level)))
+    except ValueError as error:
+        server.warning("Orbit logs at the server's level: %s", error)
+        level = server.level
+    asked_for = any(os.environ.get(name) for name in LEVEL_VARIABLES)
+    parts = logging.getLogger("orbit")
+    parts.handlers = [TracedHandler(server.handlers, level if asked_for else logging.CRITICAL)]
+    parts.setLevel(level)
+    return int(level)
+
+
+def log_outcome(outcome: Outcome) -> None:
+    """Log a call when it is answered; an observer of the hub."""
+    where = f"/{outcome.endpoint}{outcome.path}" if outcome.endpoint else outcome.path
+    log.debug(
+        "%s %s by %s: %d in %.1f ms",
+        outcome.method,
+        where,
+        outcome.user,
+        outcome.status,
+        outcome.seconds * 1000,
+        extra={"trace": outcome.trace},
+    )
