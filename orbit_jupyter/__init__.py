@@ -82,6 +82,20 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """IPython's hook: ``%load_ext orbit_jupyter`` adds ``%orbit``."""
+    from .magics import load_ipython_extension as load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """IPython's hook: takes ``%orbit`` away again."""
+    from .magics import unload_ipython_extension as unload
+
+    unload(shell)
+
+
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """Jupyter's hook: where the server finds the bridge."""
     from .bridge.extension import OrbitExtension

@@ -11,16 +11,20 @@ from typing import Any
 
 from orbit_jupyter.client import BridgeClient, EndpointClient
 from orbit_jupyter.plugin import PluginClient
+from orbit_jupyter.verbs import Facts, Table
 
 
 def render(shown: object) -> dict[str, Any] | None:
-    """Return the HTML form of a bridge, an endpoint or a plugin; None for anything else."""
+    """Return the HTML form of a bridge, an endpoint, a plugin, or what a verb returned; None for anything else."""
     if isinstance(shown, BridgeClient):
         return {"text/html": _bridge(shown)}
     if isinstance(shown, EndpointClient):
         return {"text/html": _endpoint(shown)}
     if isinstance(shown, PluginClient):
         return {"text/html": _plugin(shown)}
+    if isinstance(shown, Table | Facts):
+        grid = shown.grid
+        return {"text/html": _table(grid.title, grid.heads, grid.rows, grid.empty)}
     return None
 
 
@@ -56,14 +60,11 @@ def _plugin(plugin: PluginClient) -> str:
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]], empty: str) -> str:
-    head = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in heads)
+    cells = "".join(f"<th style='text-align:left'>{escape(text)}</th>" for text in heads)
+    head = f"<thead><tr>{cells}</tr></thead>" if cells else ""
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{escape(str(cell))}</td>" for cell in row) + "</tr>"
         for row in rows
     )
-    content = (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if body
-        else f"<p>{escape(empty)}</p>"
-    )
+    content = f"<table>{head}<tbody>{body}</tbody></table>" if body else f"<p>{escape(empty)}</p>"
     return f"<div><b>{escape(title)}</b>{content}</div>"
