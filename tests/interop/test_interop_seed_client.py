@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
-from stage import Server, endpoint, server
 
 SCRIPT = Path(__file__).with_name("seed_client.py")
 
 
-@pytest.fixture
-def lab(home: Path, tmp_path: Path) -> Iterator[Server]:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    issued.cert_chain_pems[0].write_to_path(cert)
-    issued.private_key_pem.write_to_path(key)
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
-    tls = (f"--ServerApp.certfile={cert}", f"--ServerApp.keyfile={key}")
-    with server(home, "--OrbitExtension.local_endpoint=off", *tls) as running:
-        yield running
-
-
 @pytest.mark.timeout(400)  # the first run installs that release from PyPI
-def test_its_client_works_unmodified(lab: Server, tmp_path: Path, seed_python: Path) -> None:
-    url = lab.url.replace("https://", "https://orbit:the-token@")
-    token, cert = lab.endpoint_token("hpc1"), str(tmp_path / "cert.pem")
-    with endpoint(lab.url, "hpc1", token, tmp_path / "hpc1", "--cert", cert) as process:
-        with lab.client(cert) as ours:
-            ours.wait_for_endpoint("hpc1", 30)
-        client = subprocess.Popen(
-            [str(seed_python), str(SCRIPT), url, str(tmp_path / "authority.pem")],
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert client.stdout is not None
-        # Before ours that release prints lines of its own.
-        first = next((line for line in client.stdout if line.startswith("{")), "")
-        process.terminate()
-        rest, complaints = client.communicate(timeout=60)
+def test_its_client_works_unmodified(
+    hpc1: subprocess.Popen[bytes], seed_python: Path, seed_environment: dict[str, str]
+) -> None:
+    where = [seed_environment[f"RADICAL_ORBIT_BRIDGE_{name}"] for name in ("URL", "CERT")]
+    client = subprocess.Popen(
+        [str(seed_python), str(SCRIPT), *where],
+        env=seed_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdout is not None
+    # Before ours that release prints lines of its own.
+    first = next((line for line in client.stdout if line.startswith("{")), "")
+    hpc1.terminate()
+    rest, complaints = client.communicate(timeout=60)
     assert client.returncode == 0, complaints
     check(json.loads(first))
     assert json.loads(rest.splitlines()[-1]) == []
