@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-services check bench clean
+.PHONY: help demo test test-services check docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,7 +13,8 @@ help:
 	@echo "make demo HEADLESS=1   the same without a browser: run the notebook, print what it saw, stop everything"
 	@echo "make test              run the tests (no system package is needed)"
 	@echo "make test-services     run the tests that need system packages; .ci/run installs those"
-	@echo "make check             lint, types, layers"
+	@echo "make check             lint, types, layers, docs"
+	@echo "make docs              build the documentation into build/docs; a warning is an error"
 	@echo "make bench             measure, beside a bare relay and an empty Jupyter handler"
 
 $(VENV)/made:
@@ -45,6 +46,12 @@ check: $(VENV)/with-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+# -n: a reference that leads nowhere is a warning, too.
+docs: $(VENV)/with-docs
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/with-test
 	$(BIN)/python -m bench $(ARGS)
