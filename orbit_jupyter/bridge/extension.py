@@ -22,8 +22,7 @@ from orbit_jupyter.link import Address, Limits, orbit_home
 from orbit_jupyter.protocol import ConflictError
 from orbit_jupyter.protocol.names import BRIDGE
 
-from .audit import open_log
-from .audit_file import KEPT
+from .audit import KEPT, open_log
 from .child_endpoint import LOCAL, ChildEndpoint
 from .commands import TokenApp
 from .handlers import HANDLERS

@@ -354,6 +354,9 @@ class Link:
         self.closed.set_result(Down(reason, self._bye))
         self._room.set()
         self._wake.set()  # the writer sends what is queued, a Bye above all, and ends
+        watcher = self._tasks[1]
+        if watcher is not asyncio.current_task():  # who gives the link up closes its transport, too
+            watcher.cancel()
         failed = fail_from(self._lost_error(reason))
         for waiting in self._outgoing.close_all():
             if waiting.timer is not None:

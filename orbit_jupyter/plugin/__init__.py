@@ -18,6 +18,7 @@ from orbit_jupyter.protocol import (
     SessionNotFoundError,
     TooLargeError,
     UnsupportedError,
+    check_name,
 )
 
 from .app import App, AppState
@@ -88,6 +89,7 @@ __all__ = [
     "add_routes",
     "bind",
     "call_in_thread",
+    "check_name",
     "current_trace",
     "current_user",
     "document",

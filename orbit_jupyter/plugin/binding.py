@@ -26,6 +26,7 @@ def bind(
     path: str,
     use_session: UseSession | None = None,
     *,
+    body: Any = None,
     answer: Any = None,
     errors: tuple[type[OrbitError], ...] = (),
     media: str = "",
@@ -40,6 +41,8 @@ def bind(
     - one called `body`, or whose type is a Struct, gets the body: checked, a wrong field is answered 422,
     - any other is taken from the query; with a default it may be left out.
 
+    `body`, `answer`, `errors` and `media` are for the description alone; see `route`.
+
     Raises
     ------
     TypeError
@@ -50,7 +53,7 @@ def bind(
     takes: dict[str, Take] = {}
     in_path = {name: Parameter(name, str) for name in placeholders}
     in_query: list[Parameter] = []
-    body: Any = None
+    read: Any = None
     for name, parameter in inspect.signature(method).parameters.items():
         # By its name, too: what overrides one of every plugin's routes was often written without types.
         if name == "request" or hints.get(name) is Request:
@@ -65,9 +68,9 @@ def bind(
             in_path[name] = Parameter(name, kind)
             takes[name] = _path_taker(name, kind)
         elif name == "body" or _is_struct(kind):
-            if body is not None:
+            if read is not None:
                 raise TypeError(f"{method.__qualname__}: several parameters want the body")
-            body = kind
+            read = kind
             takes[name] = _body_taker(kind)
         else:
             required = parameter.default is inspect.Parameter.empty
@@ -81,7 +84,7 @@ def bind(
         text=text,
         path=tuple(in_path.values()),
         query=tuple(in_query),
-        body=body,
+        body=read if body is None else body,
         answer=None if returned in (None, type(None), Any) else returned,
         errors=tuple(errors),
         media=media,
@@ -91,7 +94,8 @@ def bind(
 
 def bound(mark: Mark, method: Callable[..., Any], use_session: UseSession | None = None) -> Route:
     """Return the route of a marked method, which is bound to its object; see `bind` for errors."""
-    handler, about = bind(method, mark.path, use_session, answer=mark.answer, errors=mark.errors, media=mark.media)
+    said = {"body": mark.body, "answer": mark.answer, "errors": mark.errors, "media": mark.media}
+    handler, about = bind(method, mark.path, use_session, **said)
     return Route(mark.method, mark.path, handler, about, mark.action)
 
 
@@ -141,7 +145,13 @@ def _query_taker(wanted: Parameter) -> Take:
     def take(request: Request) -> Any:
         given = request.query_values(wanted.name)
         if given:
-            return convert_text(given if many else given[-1], wanted.type, wanted.name)
+            try:
+                return convert_text(given if many else given[-1], wanted.type, wanted.name)
+            except InvalidFieldError:
+                # A form sends a field that nobody has filled in as an empty text.
+                if wanted.required or given[-1]:
+                    raise
+                return wanted.default
         if wanted.required:
             raise InvalidFieldError(f"{wanted.name}: is missing in the query", field=wanted.name)
         return wanted.default

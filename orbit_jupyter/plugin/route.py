@@ -49,7 +49,8 @@ class Description:
     path, query
         The values in each.
     body, answer
-        Their types; None: none that is known.
+        Their types; None: none that is known. That of the body describes what may be sent, and need not be the one
+        that it is read as.
     media
         Content type of an answer that isn't JSON.
     errors
@@ -91,6 +92,7 @@ class Mark:
 
     method: str
     path: str
+    body: Any
     answer: Any
     errors: tuple[type[OrbitError], ...]
     action: str | None
@@ -105,6 +107,7 @@ class _RouteDecorator:
         method: str,
         path: str,
         *,
+        body: Any = None,
         answer: Any = None,
         errors: tuple[type[OrbitError], ...] = (),
         action: str | None = None,
@@ -118,6 +121,8 @@ class _RouteDecorator:
             HTTP method.
         path
             Under the plugin's namespace; ``{name}`` is one segment, and the parameter of that name its value.
+        body
+            Type that describes the body, where that isn't the type that the handler reads it as.
         answer
             Type of what it returns; None: what its annotation says.
         errors
@@ -127,7 +132,7 @@ class _RouteDecorator:
         media
             Content type of an answer that isn't JSON.
         """
-        mark = Mark(method.upper(), path.strip("/"), answer, errors, action, media)
+        mark = Mark(method.upper(), path.strip("/"), body, answer, errors, action, media)
 
         def note(handler: F) -> F:
             setattr(handler, _MARK, (*getattr(handler, _MARK, ()), mark))

@@ -22,10 +22,8 @@ from jupyter_events import EventLogger
 from jupyter_server.auth import Authorizer
 from jupyter_server.serverapp import ServerApp
 
-from orbit_jupyter.bridge import audit
-from orbit_jupyter.bridge.audit import SCHEMA, SCHEMA_ID, AuditLog
-from orbit_jupyter.bridge.audit_actions import action_of
-from orbit_jupyter.bridge.audit_file import KEPT, AuditFile
+from orbit_jupyter.bridge.audit import KEPT, SCHEMA, SCHEMA_ID, AuditFile, AuditLog, action_of
+from orbit_jupyter.bridge.audit import log as audit
 from orbit_jupyter.client import aio
 from orbit_jupyter.link.websocket import dial
 from orbit_jupyter.protocol import Bye, Call, OrbitError

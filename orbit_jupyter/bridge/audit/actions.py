@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from .hub import READ_METHODS
+from ..hub import READ_METHODS
 
 # The bridge knows no plugin: what a call is for is told from the first word of the route behind the plugin's name,
 # as radical.orbit's plugins have them. Other words and other plugins' are `call`; a wrong guess costs a filter its

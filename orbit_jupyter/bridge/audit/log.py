@@ -1,7 +1,7 @@
 """Who did what through the bridge: one line for each call that may change something, and for each refusal.
 
-The schema is in ``audit.yaml``. Lines go to the bridge's own file, and to whoever listens to Jupyter's events. The
-file is not fed from those events: everybody who may post to ``/api/events`` can make one.
+The schema is in ``schema.yaml``. Lines go to the bridge's own file, and to whoever listens to Jupyter's events.
+The file is not fed from those events: everybody who may post to ``/api/events`` can make one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from jupyter_events import EventLogger
 from orbit_jupyter.protocol import BadRequestError, OrbitError
 from orbit_jupyter.protocol.errors import BY_CODE, BY_STATUS
 
-from .audit_actions import UNAUDITED, action_of
-from .audit_file import AuditFile
-from .hub import READ_METHODS
-from .outcomes import Outcome
+from ..hub import READ_METHODS
+from ..outcomes import Outcome
+from .actions import UNAUDITED, action_of
+from .file import AuditFile
 
 log = logging.getLogger("orbit.bridge")
 
-SCHEMA = Path(__file__).with_name("audit.yaml")
+SCHEMA = Path(__file__).with_name("schema.yaml")
 SCHEMA_ID = "urn:orbit-jupyter:audit:v1"
 
 REFUSALS = frozenset({401, 403})
