@@ -35,6 +35,7 @@ class ServerKernel:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"token {token}"}
         self._stack = contextlib.ExitStack()
+        self._requests: set[str] = set()
 
     def __enter__(self) -> ServerKernel:
         answer = httpx.post(
@@ -54,6 +55,8 @@ class ServerKernel:
     def execute(self, code: str, timeout: float = 120.0) -> list[dict[str, Any]]:
         """Run a cell and return its outputs, shaped as in a notebook's file.
 
+        What a thread has printed meanwhile comes along, also where it belongs to an earlier cell.
+
         Raises
         ------
         CellError
@@ -66,13 +69,14 @@ class ServerKernel:
         raised: CellError | None = None
         while True:
             message = json.loads(self._socket.recv(timeout))
-            if message["parent_header"].get("msg_id") != request:
-                continue
             kind, content = message["msg_type"], message["content"]
-            if kind == "error":
-                raised = CellError("\n".join(content["traceback"]))
-            elif kind in ("stream", "display_data", "execute_result"):
+            parent = message["parent_header"].get("msg_id")
+            if kind in ("stream", "display_data", "execute_result") and parent in self._requests:
                 outputs.append({"output_type": kind, **content})
+            elif parent != request:
+                continue
+            elif kind == "error":
+                raised = CellError("\n".join(content["traceback"]))
             elif kind == "status" and content["execution_state"] == "idle":
                 if raised is not None:
                     raise raised
@@ -87,5 +91,6 @@ class ServerKernel:
         id = uuid.uuid4().hex
         header = {"msg_id": id, "msg_type": kind, "session": id, "username": "", "date": "", "version": "5.3"}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self._requests.add(id)
         self._socket.send(json.dumps(message))
         return id

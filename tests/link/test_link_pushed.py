@@ -1,4 +1,4 @@
-"""A link whose transport pushes what comes, as Tornado's WebSockets do: nobody runs it, nobody has to finish it."""
+"""A link whose transport pushes what comes, as Tornado's WebSockets do: nobody runs it, or has to finish it."""
 
 from __future__ import annotations
 
