@@ -158,6 +158,7 @@ def _type(schema: dict[str, Any]) -> str:
         return f"object with values {_type(inner)}" if inner else "object"
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     bounds = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    bounds += [f"at most {schema['maxLength']} characters"] if "maxLength" in schema else []
     return ", ".join([str(kind), *bounds])
 
 
@@ -174,7 +175,7 @@ def _error(one: Route, status: str) -> str:
 
 
 def _raises(text: str) -> Iterator[str]:
-    """Yield a docstring's `Raises` as a list: what a route of the older form says of its errors."""
+    """Yield a docstring's `Raises` as a list: what a route says of its errors."""
     for line in text.strip().splitlines():
         kind = getattr(errors, line.strip(), None)
         if kind is not None:

@@ -5,6 +5,7 @@ Types become JSON Schema by msgspec; a handler that takes a `Request` has none a
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -102,7 +103,10 @@ def add_routes(
     schemas, components = msgspec.json.schema_components(
         types, ref_template=f"#/components/schemas/{space}{{name}}"
     )
-    doc["components"]["schemas"].update({f"{space}{name}": shape for name, shape in components.items()})
+    for name, shape in components.items():
+        if "description" in shape:  # a docstring as it stands in its file, indented
+            shape["description"] = inspect.cleandoc(shape["description"])
+        doc["components"]["schemas"][f"{space}{name}"] = shape
     known = [(one, shape) for one, shape in zip(types, schemas, strict=True)]
 
     def schema(wanted: Any) -> dict[str, Any]:

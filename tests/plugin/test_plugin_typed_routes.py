@@ -38,7 +38,10 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Note(msgspec.Struct):
-    """An order as people write it."""
+    """An order as people write it.
+
+    Either name will do.
+    """
 
     item: str | None = None
     what: str | None = None
@@ -260,7 +263,9 @@ async def test_body_can_be_described_by_another_type_than_it_is_read_as(shop: Ca
     described = doc["paths"][f"/hpc1/shop-of-test/{path}"]["post"]
     wanted = described["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     assert wanted == "#/components/schemas/hpc1.shop-of-test.Note"
-    assert doc["components"]["schemas"]["hpc1.shop-of-test.Note"]["properties"].keys() == {"item", "what"}
+    note = doc["components"]["schemas"]["hpc1.shop-of-test.Note"]
+    assert note["properties"].keys() == {"item", "what"}
+    assert note["description"] == "An order as people write it.\n\nEither name will do."
     assert "422" in described["responses"]
 
 

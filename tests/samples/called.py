@@ -1,14 +1,34 @@
-"""Calls to a plugin host, as the link makes them."""
+"""Calls to a plugin host, as the link makes them, and to a plugin that has none."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 import msgspec
 
 from orbit_jupyter.host import PluginHost
+from orbit_jupyter.plugin import Plugin, Request, run_in_thread
 from orbit_jupyter.protocol import Call, Fail, Principal, Reply
+
+
+async def through(plugin: Plugin, method: str, path: str, request: Request) -> Any:
+    """Return what a route's handler returns, or raise what it raises, run as a host runs it.
+
+    Parameters
+    ----------
+    plugin
+        Whose route it is.
+    method, path
+        The route, with its placeholders; `request` has their values.
+    request
+        What the handler gets.
+    """
+    (handler,) = (one.handler for one in plugin.routes if (one.method, one.path) == (method, path))
+    if inspect.iscoroutinefunction(handler):
+        return await handler(request)
+    return await run_in_thread(plugin.threads, handler, request)
 
 
 class Called:

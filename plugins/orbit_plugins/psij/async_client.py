@@ -128,8 +128,8 @@ class AsyncPSIJClient(AsyncPluginClient):
         ------
         ValueError
             `tunnel` is none of ``none``, ``forward`` and ``reverse``; a boolean isn't either.
-        OrbitError
-            With status 501: that tunnel isn't there yet.
+        UnsupportedError
+            That tunnel isn't there yet.
         """
         if not isinstance(tunnel, str) or tunnel not in TUNNELS:
             raise ValueError(f"tunnel must be one of {', '.join(TUNNELS)}, not {tunnel!r}")

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from orbit_jupyter.plugin import BadRequestError, InvalidFieldError, OrbitError
-from orbit_jupyter.protocol import check_name
+from orbit_jupyter.plugin import BadRequestError, InvalidFieldError, UnsupportedError, check_name
 
 from .spec import Count, Custom, Name
 
@@ -71,16 +70,15 @@ def check_tunnel(tunnel: object) -> None:
     ------
     BadRequestError
         It is none of `TUNNELS`; a boolean isn't either.
-    OrbitError
-        With status 501: it is one that isn't there yet.
+    UnsupportedError
+        It is one that isn't there yet.
     """
     if not isinstance(tunnel, str) or tunnel not in TUNNELS:
         raise BadRequestError(f"tunnel: {tunnel!r} is none of {', '.join(TUNNELS)}", data={"field": "tunnel"})
     if tunnel != "none":
-        raise OrbitError(
+        raise UnsupportedError(
             f"tunnel: {tunnel!r} is not there yet; open the tunnel yourself (ssh -R or ssh -L), give its end as "
             "--url in the arguments, and ask for tunnel 'none'",
-            status=501,
             data={"field": "tunnel"},
         )
 

@@ -6,15 +6,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from orbit_jupyter.plugin import ConflictError, ResourceNotFoundError
 
+from .answers import JobDetails, JobSummary, State
 from .spec import JobSpec
 from .translate import duration
+
+A = TypeVar("A")
 
 RANK = {"NEW": 0, "QUEUED": 1, "ACTIVE": 2, "COMPLETED": 3, "FAILED": 3, "CANCELED": 3}
 """PSI/J's states; a job only ever goes up, and stays in the one of rank 3 that it reaches."""
@@ -86,13 +90,13 @@ class JobRecord:
         self.history.append(StateChange(state, time))
         return True
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JobSummary:
         """Return what a listing shows."""
         return {
             "job_id": self.job_id,
             "native_id": self.native_id,
             "name": self.spec.name,
-            "state": self.state,
+            "state": cast(State, self.state),
             "exit_code": self.exit_code,
             "executable": self.spec.executable,
             "arguments": self.spec.arguments,
@@ -103,7 +107,7 @@ class JobRecord:
             "endpoint_name": self.endpoint_name,
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> JobDetails:
         """Return what a status shows beside the output."""
         return {
             **self.summary(),
@@ -127,7 +131,7 @@ class JobTable:
         self._ended_kept = ended_kept
         self._lock = threading.Lock()
         self._jobs: dict[str, JobRecord] = {}
-        self._keys: OrderedDict[str, Future[dict[str, Any]]] = OrderedDict()
+        self._keys: OrderedDict[str, Future[Any]] = OrderedDict()
 
     def __iter__(self) -> Any:
         with self._lock:
@@ -181,7 +185,7 @@ class JobTable:
             )
         return record
 
-    def once(self, key: str, submit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def once(self, key: str, submit: Callable[[], A]) -> A:
         """Call `submit`, or return what it returned for the same key; who comes meanwhile waits for that.
 
         A submit that fails leaves the key free: trying again can then succeed.
@@ -190,13 +194,13 @@ class JobTable:
             return submit()
         with self._lock:
             first = self._keys.get(key)
-            mine: Future[dict[str, Any]] = Future()
+            mine: Future[A] = Future()
             if first is None:
                 self._keys[key] = mine
                 while len(self._keys) > self._ended_kept:
                     self._keys.popitem(last=False)
         if first is not None:
-            return dict(first.result())
+            return copy(cast(A, first.result()))
         try:
             answer = submit()
         except BaseException as error:
@@ -205,4 +209,4 @@ class JobTable:
             mine.set_exception(error)
             raise
         mine.set_result(answer)
-        return dict(answer)
+        return copy(answer)

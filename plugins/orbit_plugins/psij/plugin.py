@@ -6,14 +6,31 @@ import asyncio
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from orbit_jupyter.plugin import App, Plugin, PluginSession, Request, parse_int
+import msgspec
 
+from orbit_jupyter.plugin import (
+    App,
+    BadRequestError,
+    ConflictError,
+    Plugin,
+    PluginError,
+    PluginSession,
+    Request,
+    ResourceNotFoundError,
+    UnsupportedError,
+    route,
+)
+
+from .answers import Cancelled, Jobs, JobStatus, Launched, Offers, Submitted, TunnelStatus
+from .bodies import Submission, Submit, SubmitTunneled, TunneledSubmission
 from .client import PSIJClient
-from .endpoints import Host
+from .endpoints import Host, Launch
 from .service import JobService
 from .ui import UI
+
+Offset = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class PSIJPlugin(Plugin):
@@ -31,14 +48,6 @@ class PSIJPlugin(Plugin):
         super().__init__(app, instance_name)
         root = self.folder or Path.home() / ".radical" / "orbit" / "psij"
         self.service = JobService(root, self._tell)
-        self.add_route_get("executors", self.list_executors)
-        self.add_route_post("submit/{sid}", self.submit)
-        self.add_route_get("status/{sid}/{job_id}", self.status)
-        self.add_route_get("list_jobs/{sid}", self.list_jobs)
-        self.add_route_post("cancel/{sid}/{job_id}", self.cancel)
-        self.add_route_post("launch/{sid}", self.launch)
-        self.add_route_post("submit_tunneled/{sid}", self.submit_tunneled)
-        self.add_route_get("tunnel_status/{endpoint_name}", self.tunnel_status)
         self._beginning = threading.Thread(target=self.service.begin, name="psij begin", daemon=True)
         self._beginning.start()
 
@@ -47,42 +56,55 @@ class PSIJPlugin(Plugin):
         """Return whether there are jobs to run here: everywhere but on the bridge."""
         return not app.state.is_bridge
 
-    async def list_executors(self, request: Request) -> dict[str, Any]:
+    @route.get("executors")
+    def list_executors(self) -> Offers:
         """Return the executors and launchers that PSI/J knows of, and why some can't be used here."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self.service.list_executors)
+        return self.service.list_executors()
 
-    async def submit(self, request: Request) -> dict[str, Any]:
-        """Start a job: ``{"job_spec": {}, "executor": "local"}`` → ``{"job_id", "native_id"}``.
+    @route.post("submit/{sid}", body=Submission, errors=(PluginError,))
+    def submit(self, session: PluginSession, body: Submit, request: Request) -> Submitted:
+        """Start a job.
 
         Raises
         ------
         InvalidFieldError
             Naming the field, such as ``job_spec.attributes.duration``. The scheduler's own refusal is one, too.
         PluginError
-            The scheduler is away: status 503, transient.
+            The scheduler is away: status 503, transient. Or it doesn't say why it refuses.
         """
-        sid = request.path_params["sid"]
-        return await self._forward(sid, self._submit, await request.json(), request.idempotency_key)
+        return self.service.submit(body, session.sid, request.idempotency_key)
 
-    async def status(self, request: Request) -> dict[str, Any]:
+    @route.get("status/{sid}/{job_id}", errors=(ResourceNotFoundError,))
+    def status(
+        self, session: PluginSession, job_id: str, stdout_offset: Offset = 0, stderr_offset: Offset = 0
+    ) -> JobStatus:
         """Return a job's state, and its output from ``stdout_offset`` and ``stderr_offset`` (bytes) on.
 
         At most 1 MiB of each; the answer's offsets say where to go on.
         """
-        offsets = [parse_int(request.query_params.get(name), name) for name in ("stdout_offset", "stderr_offset")]
-        sid, job_id = request.path_params["sid"], request.path_params["job_id"]
-        return await self._forward(sid, self._status, job_id, *offsets)
+        return self.service.status(job_id, stdout_offset, stderr_offset)
 
-    async def list_jobs(self, request: Request) -> dict[str, Any]:
+    @route.get("list_jobs/{sid}")
+    def list_jobs(self, session: PluginSession) -> Jobs:
         """Return all jobs, whoever's session started them."""
-        return await self._forward(request.path_params["sid"], self._list)
+        return self.service.list()
 
-    async def cancel(self, request: Request) -> dict[str, Any]:
-        """Ask for a job's end."""
-        return await self._forward(request.path_params["sid"], self._cancel, request.path_params["job_id"])
+    @route.post("cancel/{sid}/{job_id}", errors=(ResourceNotFoundError, ConflictError, PluginError))
+    def cancel(self, session: PluginSession, job_id: str) -> Cancelled:
+        """Ask for a job's end.
 
-    async def launch(self, request: Request) -> dict[str, Any]:
-        """Start another endpoint as a job: ``{"name", "token", …}`` → as `submit`, and ``endpoint_name``.
+        Raises
+        ------
+        ConflictError
+            It has ended already.
+        PluginError
+            The scheduler refuses; where it is away, with status 503, transient.
+        """
+        return self.service.cancel(job_id)
+
+    @route.post("launch/{sid}", errors=(ConflictError, PluginError))
+    def launch(self, session: PluginSession, body: Launch, request: Request) -> Launched:
+        """Start another endpoint as a job, with a token of its own.
 
         Raises
         ------
@@ -90,44 +112,42 @@ class PSIJPlugin(Plugin):
             A job is that endpoint already.
         InvalidFieldError
             Naming the field.
+        PluginError
+            As of `submit`.
         """
-        sid, body = request.path_params["sid"], await request.json()
-        return await self._forward(sid, self._launch, body, request.idempotency_key)
+        return self.service.launch(body, session.sid, self._host(), request.idempotency_key)
 
-    async def submit_tunneled(self, request: Request) -> dict[str, Any]:
-        """Start a job that is an endpoint, by its own command line; answers as `submit`, and ``endpoint_name``."""
-        sid, body = request.path_params["sid"], await request.json()
-        return await self._forward(sid, self._submit_tunneled, body, request.idempotency_key)
+    @route.post(
+        "submit_tunneled/{sid}",
+        body=TunneledSubmission,
+        errors=(BadRequestError, ConflictError, UnsupportedError, PluginError),
+    )
+    def submit_tunneled(self, session: PluginSession, body: SubmitTunneled, request: Request) -> Launched:
+        """Start a job that is an endpoint, by its own command line.
 
-    async def tunnel_status(self, request: Request) -> dict[str, Any]:
+        Raises
+        ------
+        BadRequestError
+            `tunnel` is none of the three.
+        ConflictError
+            A job is that endpoint already.
+        UnsupportedError
+            There is no such tunnel yet.
+        PluginError
+            As of `submit`.
+        """
+        return self.service.submit_tunneled(body, session.sid, request.idempotency_key)
+
+    @route.get("tunnel_status/{endpoint_name}")
+    async def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
         """Return what has become of an endpoint's tunnel."""
-        return self.service.tunnel_status(request.path_params["endpoint_name"])
+        return self.service.tunnel_status(endpoint_name)
 
     async def close(self) -> None:
         """Close the sessions; jobs go on."""
         self.service.end()
         await super().close()
         await asyncio.to_thread(self._beginning.join)
-
-    # Plain functions of a session, as `_forward` runs them in a worker thread.
-
-    def _submit(self, session: PluginSession, body: object, key: str) -> dict[str, Any]:
-        return self.service.submit(body, session.sid, key)
-
-    def _status(self, _: PluginSession, job_id: str, stdout_offset: int, stderr_offset: int) -> dict[str, Any]:
-        return self.service.status(job_id, stdout_offset, stderr_offset)
-
-    def _list(self, _: PluginSession) -> dict[str, Any]:
-        return self.service.list()
-
-    def _cancel(self, _: PluginSession, job_id: str) -> dict[str, Any]:
-        return self.service.cancel(job_id)
-
-    def _launch(self, session: PluginSession, body: object, key: str) -> dict[str, Any]:
-        return self.service.launch(body, session.sid, self._host(), key)
-
-    def _submit_tunneled(self, session: PluginSession, body: object, key: str) -> dict[str, Any]:
-        return self.service.submit_tunneled(body, session.sid, key)
 
     def _host(self) -> Host:
         state = self._app.state

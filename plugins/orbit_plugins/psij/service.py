@@ -8,11 +8,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import msgspec
-
-from orbit_jupyter.plugin import ConflictError, InvalidFieldError, parse
+from orbit_jupyter.plugin import ConflictError, InvalidFieldError
 
 from . import offers
+from .answers import Cancelled, Jobs, JobStatus, Launched, Offers, Submitted, TunnelStatus
+from .bodies import Submit, SubmitTunneled
 from .endpoints import Host, Launch, TokenFile, check_tunnel, checked_name, job_spec, name_in
 from .executors import Executors, Report
 from .here import check_here
@@ -24,15 +24,6 @@ from .translate import to_psij
 
 Tell = Callable[[dict[str, Any], str], None]
 """(event, session): thread-safe, never blocks."""
-
-
-class _Submit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    job_spec: dict[str, Any]
-    executor: str = offers.DEFAULT_EXECUTOR
-
-
-class _SubmitTunneled(_Submit, frozen=True, forbid_unknown_fields=True):
-    tunnel: Any = "none"
 
 
 class JobService:
@@ -64,48 +55,51 @@ class JobService:
         """Have `begin` come to its end."""
         self._ended.set()
 
-    def list_executors(self) -> dict[str, Any]:
+    def list_executors(self) -> Offers:
         """Return which executors and launchers there are, and what those lack that can't be used."""
-        answer: dict[str, Any] = msgspec.to_builtins(
-            {
-                "executors": offers.executors(),
-                "launchers": offers.launchers(),
-                "default": offers.DEFAULT_EXECUTOR,
-            }
-        )
-        return answer
+        return {
+            "executors": offers.executors(),
+            "launchers": offers.launchers(),
+            "default": offers.DEFAULT_EXECUTOR,
+        }
 
-    def submit(self, body: object, session: str, key: str = "") -> dict[str, Any]:
+    def submit(self, wanted: Submit, session: str, key: str = "") -> Submitted:
         """Start a job, once for each idempotency key, and return its ids."""
-        return self.jobs.once(key, lambda: self._submit(parse(body, _Submit), session))
+        return self.jobs.once(key, lambda: self._submit(wanted, session))
 
-    def submit_tunneled(self, body: object, session: str, key: str = "") -> dict[str, Any]:
+    def submit_tunneled(self, wanted: SubmitTunneled, session: str, key: str = "") -> Launched:
         """Start a job that is an endpoint, and return its ids and the endpoint's name."""
-        return self.jobs.once(key, lambda: self._submit_tunneled(body, session))
+        return self.jobs.once(key, lambda: self._submit_tunneled(wanted, session))
 
-    def tunnel_status(self, endpoint_name: str) -> dict[str, Any]:
+    def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
         """Return what has become of an endpoint's tunnel: none are made here yet."""
         return {"endpoint_name": endpoint_name, "status": "no_tunnel", "port": None, "pid": None}
 
-    def launch(self, body: object, session: str, host: Host, key: str = "") -> dict[str, Any]:
+    def launch(self, wanted: Launch, session: str, host: Host, key: str = "") -> Launched:
         """Start another endpoint as a job, and return its ids and its name."""
-        return self.jobs.once(key, lambda: self._launch(parse(body, Launch), session, host))
+        return self.jobs.once(key, lambda: self._launch(wanted, session, host))
 
-    def status(self, job_id: str, stdout_offset: int, stderr_offset: int) -> dict[str, Any]:
+    def status(self, job_id: str, stdout_offset: int, stderr_offset: int) -> JobStatus:
         """Return a job's state and its output from two bytes on."""
         record = self.jobs.get(job_id)
         with record.lock:
-            answer, ended = record.details(), record.ended
+            details, ended = record.details(), record.ended
         # The state first: output that was read before the end might lack its last lines.
-        answer["stdout"], answer["stdout_offset"] = read_from(record.stdout_path, stdout_offset, ended=ended)
-        answer["stderr"], answer["stderr_offset"] = read_from(record.stderr_path, stderr_offset, ended=ended)
-        return answer
+        stdout, stdout_offset = read_from(record.stdout_path, stdout_offset, ended=ended)
+        stderr, stderr_offset = read_from(record.stderr_path, stderr_offset, ended=ended)
+        return {
+            **details,
+            "stdout": stdout,
+            "stdout_offset": stdout_offset,
+            "stderr": stderr,
+            "stderr_offset": stderr_offset,
+        }
 
-    def list(self) -> dict[str, Any]:
+    def list(self) -> Jobs:
         """Return all jobs that are known, oldest first."""
         return {"jobs": [record.summary() for record in self.jobs]}
 
-    def cancel(self, job_id: str) -> dict[str, Any]:
+    def cancel(self, job_id: str) -> Cancelled:
         """Ask for a job's end; its state says when that has come.
 
         Raises
@@ -123,17 +117,18 @@ class JobService:
             self._cancel(record)
         return {"job_id": job_id, "status": "canceled"}
 
-    def _submit_tunneled(self, body: object, session: str) -> dict[str, Any]:
-        request = parse(body, _SubmitTunneled)
-        check_tunnel(request.tunnel)
-        return self._submit(request, session, name_in(parse_spec(request.job_spec).arguments))
+    def _submit_tunneled(self, wanted: SubmitTunneled, session: str) -> Launched:
+        check_tunnel(wanted.tunnel)
+        name = name_in(parse_spec(wanted.job_spec).arguments)
+        return {**self._submit(wanted, session, name), "endpoint_name": name}
 
-    def _launch(self, wanted: Launch, session: str, host: Host) -> dict[str, Any]:
+    def _launch(self, wanted: Launch, session: str, host: Host) -> Launched:
         name = checked_name(wanted.name, "name", own=host.name)
         token_file = TokenFile(name)
-        request = _Submit(job_spec(wanted, host, token_file.path), wanted.executor)
+        job = Submit(job_spec(wanted, host, token_file.path), wanted.executor)
         try:
-            return self._submit(request, session, name, lambda: token_file.write(wanted.token))
+            submitted = self._submit(job, session, name, lambda: token_file.write(wanted.token))
+            return {**submitted, "endpoint_name": name}
         except BaseException as error:
             token_file.undo()
             if isinstance(error, InvalidFieldError):
@@ -141,21 +136,20 @@ class JobService:
             raise
 
     def _submit(
-        self, request: _Submit, session: str, endpoint: str | None = None, before: Callable[[], None] | None = None
-    ) -> dict[str, Any]:
-        spec = parse_spec(request.job_spec)
-        self.executors.get(request.executor)
-        if request.executor == "local":
+        self, wanted: Submit, session: str, endpoint: str | None = None, before: Callable[[], None] | None = None
+    ) -> Submitted:
+        spec = parse_spec(wanted.job_spec)
+        self.executors.get(wanted.executor)
+        if wanted.executor == "local":
             check_here(spec)
-        record, native_id = self._start(spec, request.executor, session, endpoint, before)
+        record, native_id = self._start(spec, wanted.executor, session, endpoint, before)
         with record.lock:
             record.native_id = native_id
             record.submitted = True
             cancel = record.cancel_requested and not record.ended
         if cancel:  # asked for while the scheduler had no id for it yet
             self._cancel(record)
-        answer = {"job_id": record.job_id, "native_id": native_id}
-        return answer if endpoint is None else {**answer, "endpoint_name": endpoint}
+        return {"job_id": record.job_id, "native_id": native_id}
 
     def _start(
         self,

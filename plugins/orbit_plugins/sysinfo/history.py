@@ -6,8 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
+from .answers import Columns
 from .moving import UNITS, Values, unit_of
 from .ticker import Ticker
 
@@ -67,7 +67,7 @@ class History:
         self._next = due
         return due - now
 
-    def answer(self, seconds: float = INTERVAL * KEPT) -> dict[str, Any]:
+    def answer(self, seconds: float = INTERVAL * KEPT) -> Columns:
         """Return the samples of the last `seconds`, column by column.
 
         Returns

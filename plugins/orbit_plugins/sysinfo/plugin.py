@@ -6,20 +6,21 @@ import asyncio
 import platform
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+import msgspec
 
 from orbit_jupyter.plugin import (
     App,
     Plugin,
     PluginClient,
     PluginSession,
-    Request,
     UIConfig,
     UIMonitor,
-    parse,
-    parse_int,
+    route,
 )
 
+from .answers import Columns, HomeDir, HostRole, Metrics, Subscribed, Unsubscribed
 from .client import SysInfoClient
 from .event import TOPIC, metrics_event
 from .history import INTERVAL, KEPT, History
@@ -27,6 +28,8 @@ from .moving import MovingNumbers
 from .provider import SysInfoProvider
 from .publisher import Publisher
 from .session import Subscription, SysInfoSession
+
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 END = 2.0
 """Seconds that a reading which is under way when the plugin ends gets to be over."""
@@ -81,12 +84,6 @@ class SysInfoPlugin(Plugin):
         self._publisher = Publisher(self._provider.get_metrics, self._publish, self._listening)
         moving = MovingNumbers(gpus=lambda: self._provider.gpus_lately(refresh=self._listening()))
         self._history = History(moving.read)
-        self.add_route_get("homedir", self.homedir)
-        self.add_route_get("host_role", self.host_role)
-        self.add_route_get("metrics/{sid}", self.get_metrics)
-        self.add_route_get("history/{sid}", self.get_history)
-        self.add_route_post("subscribe/{sid}", self.subscribe)
-        self.add_route_post("unsubscribe/{sid}", self.unsubscribe)
 
     def _create_session(self, sid: str, **more: Any) -> SysInfoSession:
         return SysInfoSession(sid, self._provider, self._publisher, self._history)
@@ -102,13 +99,15 @@ class SysInfoPlugin(Plugin):
         await super().start()
         self._history.start()
 
-    # Both are plain functions: the home directory and the scheduler's tools may lie on a slow file system.
+    # Plain functions, which may block: the home directory and the scheduler's tools may lie on a slow file system.
 
-    def homedir(self, request: Request) -> dict[str, str]:
+    @route.get("homedir")
+    def homedir(self) -> HomeDir:
         """Return the home directory of this process."""
         return {"homedir": str(Path.home())}
 
-    def host_role(self, request: Request) -> dict[str, Any]:
+    @route.get("host_role")
+    def host_role(self) -> HostRole:
         """Return the host's part in its cluster."""
         # Here, since the client's side imports this module too and needs no host.
         from orbit_jupyter.host.batch import detect
@@ -122,24 +121,25 @@ class SysInfoPlugin(Plugin):
             "python_version": platform.python_version(),
         }
 
-    async def get_metrics(self, request: Request) -> dict[str, Any]:
+    @route.get("metrics/{sid}", answer=Metrics)
+    def get_metrics(self, session: SysInfoSession) -> dict[str, Any]:
         """Return what the host is and how busy."""
-        return await self._forward(request.path_params["sid"], SysInfoSession.get_metrics)
+        return session.get_metrics()
 
-    async def get_history(self, request: Request) -> dict[str, Any]:
+    @route.get("history/{sid}")
+    def get_history(self, session: SysInfoSession, seconds: Seconds = int(INTERVAL * KEPT)) -> Columns:
         """Return how busy the host was in the last seconds."""
-        longest = int(INTERVAL * KEPT)
-        seconds = parse_int(request.query_params.get("seconds"), "seconds", default=longest, lowest=1)
-        return await self._forward(request.path_params["sid"], SysInfoSession.get_history, seconds)
+        return session.get_history(seconds)
 
-    async def subscribe(self, request: Request) -> dict[str, Any]:
+    @route.post("subscribe/{sid}")
+    async def subscribe(self, session: SysInfoSession, body: Subscription) -> Subscribed:
         """Begin to send an event with the metrics each few seconds, while somebody listens."""
-        wanted = parse(await request.json(), Subscription)
-        return await self._forward(request.path_params["sid"], SysInfoSession.subscribe, wanted)
+        return await session.subscribe(body)
 
-    async def unsubscribe(self, request: Request) -> dict[str, Any]:
+    @route.post("unsubscribe/{sid}")
+    async def unsubscribe(self, session: SysInfoSession) -> Unsubscribed:
         """Send a session no more events."""
-        return await self._forward(request.path_params["sid"], SysInfoSession.unsubscribe)
+        return await session.unsubscribe()
 
     async def close(self) -> None:
         """End the tools that still run, the events and the history."""

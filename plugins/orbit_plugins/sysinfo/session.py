@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from orbit_jupyter.plugin import InvalidFieldError, PluginSession
+from orbit_jupyter.plugin import PluginSession
 
+from .answers import Columns, Subscribed, Unsubscribed
 from .event import TOPIC
 from .history import History
 from .provider import SysInfoProvider
 from .publisher import Publisher
 
-LEAST, MOST = 1, 3600
-"""Seconds that a subscription's interval may have."""
-
 
 class Subscription(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of ``subscribe/{sid}``."""
+    """Body of ``subscribe/{sid}``: seconds between two events."""
 
-    interval: float = 5
+    interval: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 5
 
 
 class SysInfoSession(PluginSession):
@@ -42,21 +40,17 @@ class SysInfoSession(PluginSession):
         """Return what the host is and how busy; blocks for some seconds at most."""
         return self._provider.get_metrics()
 
-    async def subscribe(self, wanted: Subscription) -> dict[str, Any]:
+    async def subscribe(self, wanted: Subscription) -> Subscribed:
         """Have events sent; they end with the session."""
-        if not LEAST <= wanted.interval <= MOST:
-            raise InvalidFieldError(
-                f"interval: {wanted.interval:g} s is out of bounds; give {LEAST} to {MOST} s", field="interval"
-            )
         self._publisher.subscribe(self.sid, wanted.interval)
         return {"interval": wanted.interval, "topic": TOPIC}
 
-    async def unsubscribe(self) -> dict[str, Any]:
+    async def unsubscribe(self) -> Unsubscribed:
         """Have no more events sent."""
         self._publisher.unsubscribe(self.sid)
         return {"ok": True}
 
-    def get_history(self, seconds: float) -> dict[str, Any]:
+    def get_history(self, seconds: float) -> Columns:
         """Return how busy the host was."""
         return self._history.answer(seconds)
 

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from called import through
 
 from orbit_jupyter.plugin import DEFAULT_TIMEOUT, App, AppState, Callback, Request
 from orbit_jupyter.protocol import Call
@@ -53,8 +54,14 @@ class Host:
             wanted = route.path.split("/")
             if route.method == method and wanted[0] == given[0] and len(wanted) == len(given):
                 params = {w[1:-1]: g for w, g in zip(wanted, given, strict=True) if w.startswith("{")}
-                answer = await route.handler(Request(call, params, self.app))
-                return msgspec.json.decode(msgspec.json.encode(answer))
+                raw = await through(self.plugin, method, route.path, Request(call, params, self.app))
+                answer = msgspec.json.decode(msgspec.json.encode(raw))
+                assert route.about is not None
+                # Whatever is taken, and whatever is answered, is as the route describes it.
+                if route.about.body is not None:
+                    msgspec.convert(body, route.about.body)
+                assert msgspec.to_builtins(msgspec.convert(answer, route.about.answer)) == answer
+                return answer
         raise AssertionError(f"no route {method} {path}")
 
     async def new_session(self) -> str:

@@ -196,6 +196,14 @@ async def test_wrong_body_is_422_by_its_field(host: Host, body: Any, field: str)
 
 
 @pytest.mark.asyncio
+async def test_empty_offset_is_the_beginning(host: Host) -> None:
+    job_id = await host.shell("echo hello")
+    await host.ended(job_id)
+    status = await host.call("GET", f"status/{host.sid}/{job_id}", query="stdout_offset=&stderr_offset=0")
+    assert (status["stdout"], status["stdout_offset"]) == ("hello\n", 6)
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("query", ["stdout_offset=x", "stderr_offset=-1"])
 async def test_wrong_offset_is_422(host: Host, query: str) -> None:
     with pytest.raises(InvalidFieldError) as refused:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orbit_jupyter.plugin import BadRequestError, ConflictError, InvalidFieldError, OrbitError
+from orbit_jupyter.plugin import BadRequestError, ConflictError, InvalidFieldError, UnsupportedError
 from orbit_plugins.psij import PSIJClient
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def test_other_tunnels_are_400(host: Host, tunnel: Any) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("tunnel", ["forward", "reverse"])
 async def test_tunnels_that_are_not_there_yet_say_what_to_do(host: Host, tunnel: str) -> None:
-    with pytest.raises(OrbitError, match=f"'{tunnel}' is not there yet; open the tunnel yourself") as refused:
+    with pytest.raises(UnsupportedError, match=f"'{tunnel}' is not there yet; open the tunnel") as refused:
         await submit(host, spec("-n", "hpc1"), tunnel=tunnel)
     assert refused.value.status == 501
 

@@ -10,12 +10,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
+from called import through
 
 from orbit_jupyter.plugin import App, AppState, Request
 from orbit_jupyter.protocol import Call
 from orbit_plugins.sysinfo import SysInfoPlugin
+from orbit_plugins.sysinfo.answers import Gpu
 from orbit_plugins.sysinfo.gpu_nvidia import NVIDIA
 from orbit_plugins.sysinfo.gpu_rocm import ROCM_SMI
 from orbit_plugins.sysinfo.gpu_text import gpu
@@ -67,8 +70,9 @@ async def metrics(probe: GpuProbe) -> dict[str, Any]:
     plugin = SysInfoPlugin(app, provider=SysInfoProvider([MemoryProbe(), probe]))
     call = Call(id=1, endpoint="ep", method="GET", path="/sysinfo/x")
     sid = (await plugin.register_session(Request(call, {}, app)))["sid"]
-    tree = await plugin.get_metrics(Request(call, {"sid": sid}, app))
+    tree: dict[str, Any] = await through(plugin, "GET", "metrics/{sid}", Request(call, {"sid": sid}, app))
     await plugin.close()
+    assert msgspec.convert(tree["gpus"], list[Gpu]) == tree["gpus"]
     return tree
 
 

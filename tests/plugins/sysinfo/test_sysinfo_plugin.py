@@ -10,10 +10,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from called import through
 
 from orbit_jupyter.plugin import App, AppState, Request, SessionNotFoundError
 from orbit_jupyter.protocol import Call
 from orbit_plugins.sysinfo import PluginSysInfo, SysInfoClient, SysInfoPlugin
+from orbit_plugins.sysinfo.cpu import CpuProbe
+from orbit_plugins.sysinfo.disks import DiskProbe
+from orbit_plugins.sysinfo.gpus import GpuProbe
+from orbit_plugins.sysinfo.memory import MemoryProbe
+from orbit_plugins.sysinfo.network import NetworkProbe
+from orbit_plugins.sysinfo.probe import Probe
+from orbit_plugins.sysinfo.provider import SysInfoProvider
+from orbit_plugins.sysinfo.system import SystemProbe
 
 BRANCHES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "system": {"hostname": str, "user": str, "uptime": float, "kernel": str, "arch": str},
@@ -60,7 +69,8 @@ def request(app: App, **path_params: str) -> Request:
 
 async def metrics(app: App, plugin: SysInfoPlugin) -> dict[str, Any]:
     sid = (await plugin.register_session(request(app)))["sid"]
-    return await plugin.get_metrics(request(app, sid=sid))
+    tree: dict[str, Any] = await through(plugin, "GET", "metrics/{sid}", request(app, sid=sid))
+    return tree
 
 
 def fits(branch: dict[str, Any], fields: dict[str, type | tuple[type, ...]]) -> None:
@@ -81,6 +91,39 @@ async def test_metrics_of_this_machine_have_the_promised_fields_and_types() -> N
             fits(entry, fields)
     assert isinstance(tree["gpus"], list)
     assert len(tree["cpu"]["load_avg"]) == 3
+
+
+class Broken(Probe):
+    """Fails, as any other does."""
+
+    def __init__(self, other: Probe) -> None:
+        self.name, self.empty = other.name, other.empty  # type: ignore[method-assign]
+
+    def read(self) -> Any:
+        raise OSError("it is broken")
+
+
+def this_machine() -> list[Probe]:
+    return [SystemProbe(), CpuProbe(), MemoryProbe(), DiskProbe(), NetworkProbe(), GpuProbe()]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("broken", [False, True])
+async def test_answers_are_as_the_routes_declare_them(broken: bool) -> None:
+    app = App(AppState(endpoint_name="ep"))
+    probes = [Broken(probe) if broken else probe for probe in this_machine()]
+    plugin = SysInfoPlugin(app, provider=SysInfoProvider(probes))
+    plugin._history.tick()
+    sid = (await plugin.register_session(request(app)))["sid"]
+    own = [one for one in plugin.routes if one.path.partition("/")[0] not in ("register_session", "openapi.json")]
+    assert {"metrics/{sid}", "history/{sid}", "subscribe/{sid}", "host_role"} <= {one.path for one in own}
+    for one in sorted(own, key=lambda one: one.path.startswith("unregister")):
+        answer = await through(plugin, one.method, one.path, request(app, sid=sid))
+        assert one.about is not None
+        assert msgspec.convert(answer, one.about.answer) == answer
+        if one.path == "metrics/{sid}":
+            assert ("errors" in answer) == broken
+    await plugin.close()
 
 
 @pytest.mark.asyncio
@@ -106,13 +149,13 @@ async def test_metrics_can_be_sent_as_json() -> None:
 async def test_metrics_of_an_unknown_session_are_refused() -> None:
     app, plugin = make()
     with pytest.raises(SessionNotFoundError):
-        await plugin.get_metrics(request(app, sid="session.none"))
+        await through(plugin, "GET", "metrics/{sid}", request(app, sid="session.none"))
 
 
 def test_homedir_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    app, plugin = make()
-    assert plugin.homedir(request(app)) == {"homedir": str(tmp_path)}
+    _, plugin = make()
+    assert plugin.homedir() == {"homedir": str(tmp_path)}
 
 
 def test_host_role_joins_the_role_with_the_batch_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,8 +164,8 @@ def test_host_role_joins_the_role_with_the_batch_system(monkeypatch: pytest.Monk
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    app, plugin = make(role="compute")
-    assert plugin.host_role(request(app)) == {
+    _, plugin = make(role="compute")
+    assert plugin.host_role() == {
         "role": "compute",
         "scheduler": "slurm",
         "psij_executor": "slurm",
@@ -135,8 +178,8 @@ def test_host_role_of_a_machine_without_a_scheduler_is_local(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    app, plugin = make(role="bridge")
-    answer = plugin.host_role(request(app))
+    _, plugin = make(role="bridge")
+    answer = plugin.host_role()
     assert (answer["role"], answer["scheduler"], answer["psij_executor"], answer["job_id"]) == (
         "bridge",
         "none",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
+from called import through
 
 from orbit_jupyter.plugin import App, AppState, InvalidFieldError, Request, SessionNotFoundError
 from orbit_jupyter.protocol import Call
@@ -33,13 +34,19 @@ class Host:
     def take(self, plugin: str, topic: str, data: dict[str, Any], session: str, owner: str) -> None:
         self.events.put((plugin, topic, data))
 
-    def request(self, sid: str = "", body: Any = None, query: str = "") -> Request:
+    async def call(self, method: str, path: str, sid: str = "", body: Any = None, query: str = "") -> Any:
         raw = b"" if body is None else msgspec.json.encode(body)
-        call = Call(id=1, endpoint="ep", method="POST", path="/sysinfo/x", query=query, body=raw)
-        return Request(call, {"sid": sid}, self.app)
+        call = Call(id=1, endpoint="ep", method=method, path="/sysinfo/x", query=query, body=raw)
+        return await through(self.plugin, method, path, Request(call, {"sid": sid}, self.app))
+
+    async def subscribe(self, sid: str, body: Any = None) -> Any:
+        return await self.call("POST", "subscribe/{sid}", sid, body)
+
+    async def history(self, sid: str, query: str) -> Any:
+        return await self.call("GET", "history/{sid}", sid, query=query)
 
     async def session(self) -> str:
-        return str((await self.plugin.register_session(self.request()))["sid"])
+        return str((await self.call("POST", "register_session"))["sid"])
 
     def event(self) -> tuple[str, str, dict[str, Any]]:
         return self.events.get(timeout=LIMIT)
@@ -64,7 +71,7 @@ async def host() -> AsyncIterator[Host]:
 async def test_subscriber_gets_an_event_with_the_metrics(host: Host) -> None:
     host.app.state.listeners = frozenset({"ada"})
     sid = await host.session()
-    answer = await host.plugin.subscribe(host.request(sid, {"interval": 1}))
+    answer = await host.subscribe(sid, {"interval": 1})
     assert answer == {"interval": 1, "topic": "metrics"}
     plugin, topic, data = host.event()
     assert (plugin, topic) == ("sysinfo", "metrics")
@@ -74,7 +81,7 @@ async def test_subscriber_gets_an_event_with_the_metrics(host: Host) -> None:
 
 @pytest.mark.asyncio
 async def test_interval_is_five_seconds_unless_it_is_given(host: Host) -> None:
-    answer = await host.plugin.subscribe(host.request(await host.session()))
+    answer = await host.subscribe(await host.session())
     assert answer["interval"] == 5
 
 
@@ -82,14 +89,14 @@ async def test_interval_is_five_seconds_unless_it_is_given(host: Host) -> None:
 @pytest.mark.parametrize("body", [{"interval": 0.5}, {"interval": 3601}, {"interval": "soon"}, {"interval": True}])
 async def test_interval_that_cannot_be_is_refused_by_its_name(host: Host, body: dict[str, Any]) -> None:
     with pytest.raises(InvalidFieldError, match="interval") as caught:
-        await host.plugin.subscribe(host.request(await host.session(), body))
+        await host.subscribe(await host.session(), body)
     assert (caught.value.status, caught.value.data["field"]) == (422, "interval")
 
 
 @pytest.mark.asyncio
 async def test_subscription_of_an_unknown_session_is_refused(host: Host) -> None:
     with pytest.raises(SessionNotFoundError):
-        await host.plugin.subscribe(host.request("session.none", {}))
+        await host.subscribe("session.none", {})
 
 
 async def wait_for_end(name: str) -> None:
@@ -103,17 +110,17 @@ async def wait_for_end(name: str) -> None:
 async def test_unsubscribing_ends_the_thread(host: Host) -> None:
     host.app.state.listeners = frozenset({"ada"})
     sid = await host.session()
-    await host.plugin.subscribe(host.request(sid, {}))
+    await host.subscribe(sid, {})
     host.event()
-    assert await host.plugin.unsubscribe(host.request(sid)) == {"ok": True}
+    assert await host.call("POST", "unsubscribe/{sid}", sid) == {"ok": True}
     await wait_for_end("sysinfo-metrics")
 
 
 @pytest.mark.asyncio
 async def test_closing_the_session_ends_its_subscription(host: Host) -> None:
     sid = await host.session()
-    await host.plugin.subscribe(host.request(sid, {}))
-    await host.plugin.unregister_session(host.request(sid))
+    await host.subscribe(sid, {})
+    await host.call("POST", "unregister_session/{sid}", sid)
     await wait_for_end("sysinfo-metrics")
 
 
@@ -122,7 +129,7 @@ async def test_session_that_expires_ends_its_subscription_which_has_not_kept_it_
     now = [1000.0]
     host.plugin._sessions._clock = lambda: now[0]
     host.app.state.listeners = frozenset({"somebody else"})
-    await host.plugin.subscribe(host.request(await host.session(), {}))
+    await host.subscribe(await host.session(), {})
     host.event()
     now[0] += host.plugin.session_ttl + 1
     await host.plugin.sweep()
@@ -144,7 +151,7 @@ async def test_history_begins_with_the_plugin(host: Host) -> None:
     await host.plugin.start()
     assert taken.wait(LIMIT)
     sid = await host.session()
-    answer = await host.plugin.get_history(host.request(sid, query="seconds=600"))
+    answer = await host.history(sid, "seconds=600")
     assert answer["interval"] == 5
     assert len(answer["columns"]["cpu_percent"]) == 1
     assert answer["columns"].keys() == answer["units"].keys()
@@ -155,7 +162,7 @@ async def test_history_begins_with_the_plugin(host: Host) -> None:
 @pytest.mark.parametrize("seconds", ["0", "-1", "all"])
 async def test_history_of_a_time_that_cannot_be_is_refused_by_its_name(host: Host, seconds: str) -> None:
     with pytest.raises(InvalidFieldError, match="seconds"):
-        await host.plugin.get_history(host.request(await host.session(), query=f"seconds={seconds}"))
+        await host.history(await host.session(), f"seconds={seconds}")
 
 
 class Gpus(GpuProbe):
