@@ -38,19 +38,20 @@ class ServerKernel:
         self._requests: set[str] = set()
 
     def __enter__(self) -> ServerKernel:
-        answer = httpx.post(
-            f"{self._url}/api/kernels", headers=self._headers, json={"name": "python3"}, timeout=60
-        )
+        kernels = f"{self._url}/api/kernels"
+        answer = httpx.post(kernels, headers=self._headers, json={"name": "python3"}, timeout=60)
         answer.raise_for_status()
         self.id = answer.json()["id"]
-        socket_url = f"ws{self._url[len('http') :]}/api/kernels/{self.id}/channels"
-        socket = connect(socket_url, additional_headers=self._headers, max_size=None, open_timeout=60)
-        self._socket = self._stack.enter_context(socket)
+        with self._stack:  # ends the kernel again where connecting to it fails
+            self._stack.callback(httpx.delete, f"{kernels}/{self.id}", headers=self._headers, timeout=60)
+            socket_url = f"ws{self._url[len('http') :]}/api/kernels/{self.id}/channels"
+            socket = connect(socket_url, additional_headers=self._headers, max_size=None, open_timeout=60)
+            self._socket = self._stack.enter_context(socket)
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-        httpx.delete(f"{self._url}/api/kernels/{self.id}", headers=self._headers, timeout=60)
 
     def execute(self, code: str, timeout: float = 120.0) -> list[dict[str, Any]]:
         """Run a cell and return its outputs, shaped as in a notebook's file.

@@ -7,6 +7,16 @@ import binascii
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
+
+from orbit_jupyter.protocol import NAME, PluginInfo, ProtocolError
+
+MAX_PLUGINS = 128 * 2**10
+"""Bytes of JSON that an endpoint may say of its plugins, their pages included: every listing carries them."""
+
+TRACE_HEADER = "x-orbit-trace"
+"""Names the call; the bridge's to say."""
+
 # Credentials of the Jupyter server: whoever has them owns the notebooks.
 _SECRET_HEADERS = frozenset({"cookie", "authorization", "proxy-authorization", "x-xsrftoken", "x-csrftoken"})
 _SECRET_PARAMETERS = frozenset({"token", "_xsrf"})
@@ -57,6 +67,37 @@ def request_query(query: str) -> str:
     return urlencode([pair for pair in pairs if pair[0] not in _SECRET_PARAMETERS])
 
 
+def plugins_of(endpoint: str, plugins: Mapping[str, PluginInfo]) -> dict[str, PluginInfo]:
+    """Return what an endpoint says of its plugins, as listings may show it.
+
+    Each has its own namespace, whatever the endpoint writes there. Where all of it together is too large, the
+    pages are left out.
+
+    Raises
+    ------
+    ProtocolError
+        It can't be shown: a name that is none, something that JSON can't say, too much even without pages.
+    """
+    wrong = next((name for name in plugins if not NAME.fullmatch(name)), None)
+    if wrong is not None:
+        raise ProtocolError(f"{wrong[:80]!r} can't be the name of a plugin")
+    own = {name: msgspec.structs.replace(info, namespace=f"/{endpoint}/{name}") for name, info in plugins.items()}
+    try:
+        said = msgspec.json.encode(own)
+        if len(said) > MAX_PLUGINS:
+            without = {name: msgspec.structs.replace(info, ui_config={}) for name, info in own.items()}
+            said = msgspec.json.encode(without)
+        # There and back: msgpack can carry what JSON can't, and it would break the listings of all endpoints.
+        shown = msgspec.json.decode(said, type=dict[str, PluginInfo])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"the plugins of endpoint {endpoint} can't be listed: {error}") from None
+    if len(said) > MAX_PLUGINS:
+        raise ProtocolError(
+            f"endpoint {endpoint} says {len(said)} bytes of its plugins, over the limit of {MAX_PLUGINS}"
+        )
+    return shown
+
+
 def reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of an endpoint's answer that a browser may see, and those that hold it in.
 
@@ -65,7 +106,7 @@ def reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
     passed = {
         name.title(): value
         for name, value in ((name.lower(), value) for name, value in headers.items())
-        if (name in _REPLY_HEADERS or name.startswith("x-orbit-")) and _one_line(value)
+        if (name in _REPLY_HEADERS or (name.startswith("x-orbit-") and name != TRACE_HEADER)) and _one_line(value)
     }
     passed.setdefault("Content-Type", "application/octet-stream")
     return {**passed, "Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 
+import msgspec
+
 from orbit_jupyter.link import Answer, Canceller, Link, Transport
 from orbit_jupyter.protocol import (
     AnyFrame,
@@ -20,6 +22,9 @@ from orbit_jupyter.protocol import (
 from .event_log import Interest, Logged
 from .hub import Hub, Wakeup
 
+PIECE = 2**20
+"""Bytes of JSON, about, in one frame of a whole topology."""
+
 
 class ClientSession:
     """Passes a client's calls to the hub, and the hub's events and changes of topology to the client."""
@@ -29,7 +34,8 @@ class ClientSession:
         self.link = Link(transport, on_call=self._on_call, on_frame=self._on_frame)
         self.link.closed.add_done_callback(lambda _: self._end())
         self._subscriptions: dict[int, asyncio.Task[None]] = {}
-        self.link.send(Topology(hub.registry.topology(), full=True))
+        for frame in _whole(hub.registry.topology()):
+            self.link.send(frame)
         hub.watch(self._on_topology)
         hub.clients.add(self.link)
         hub.user_comes(principal.user)
@@ -69,6 +75,20 @@ class ClientSession:
         self._hub.user_goes(self._principal.user)
         for task in self._subscriptions.values():
             task.cancel()
+
+
+def _whole(endpoints: dict[str, EndpointInfo]) -> Iterator[Topology]:
+    """Yield the whole topology, in frames that are far from too large: the first is full, the others add to it."""
+    piece: dict[str, EndpointInfo] = {}
+    size, full = 0, True
+    for name, info in endpoints.items():
+        more = len(msgspec.json.encode(info))
+        if piece and size + more > PIECE:
+            yield Topology(piece, full=full)
+            piece, size, full = {}, 0, False
+        piece[name] = info
+        size += more
+    yield Topology(piece, full=full)
 
 
 def _frames(epoch: str, batch: list[Logged], missed: int) -> Iterator[Events]:

@@ -250,7 +250,14 @@ class OrbitExtension(ExtensionApp):
                 self.hub.drop_revoked(gone)
 
     def _not_held(self, grants: set[tuple[Grant, str]]) -> set[str]:
-        return {grant.id for grant, name in grants if not self.tokens.holds(grant, name)}
+        gone = set()
+        for grant, name in grants:
+            try:
+                if not self.tokens.holds(grant, name):
+                    gone.add(grant.id)
+            except OSError as error:  # a home on a network that is away just now: the next look may succeed
+                log.warning("whether the token of endpoint %s still stands can't be seen: %s", name, error)
+        return gone
 
     async def stop_extension(self) -> None:
         """End what was started."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, Link, State, begin
+from orbit_jupyter.link import TRACE, Answer, Canceller, Link, State, begin, new_trace
 from orbit_jupyter.protocol import (
     MAX_EVENT,
     PROTOCOL,
     Ack,
     AnyFrame,
+    BadRequestError,
     Bye,
     Call,
     EndpointDisconnectedError,
@@ -40,7 +42,9 @@ from orbit_jupyter.protocol import (
     choose_version,
     fail_from,
 )
+from orbit_jupyter.protocol.faults import METHODS
 
+from .border import plugins_of
 from .event_log import EventLog, Interest, Reader, Received
 from .outcomes import Observer, noted
 from .presence import Presence
@@ -53,6 +57,11 @@ COALESCE = 0.05
 
 EXPECT = 30.0
 """Seconds that a call waits for an endpoint that is being started."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+MAX_NAMES = 1024
+"""Characters of an event's plugin, topic, session and owner together."""
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -109,7 +118,8 @@ class Hub:
 
     def endpoint_up(self, entry: Entry) -> None:
         """Enter an endpoint that was welcomed; its calls go to ``entry.link`` from now on."""
-        entry.plugins = dict(entry.hello.plugins)
+        if not self._take_plugins(entry, entry.hello.plugins):
+            return
         before = self.registry.add(entry)
         if before is not None:
             log.info("endpoint %s takes over from its own earlier connection", entry.name)
@@ -133,9 +143,18 @@ class Hub:
         """Take what an endpoint sends besides answers."""
         if isinstance(frame, Events):
             self._take_events(entry, frame)
-        elif isinstance(frame, Plugins):
-            entry.plugins = dict(frame.plugins)
+        elif isinstance(frame, Plugins) and self._take_plugins(entry, frame.plugins):
             self._topology_changed(entry.name)
+
+    def _take_plugins(self, entry: Entry, plugins: Mapping[str, PluginInfo]) -> bool:
+        """Note an endpoint's plugins; end one that says what can't be shown, and return whether it may stay."""
+        try:
+            entry.plugins = plugins_of(entry.name, plugins)
+        except ProtocolError as error:
+            log.error("endpoint %s is ended: %s", entry.name, error)
+            _background(entry.link.close(Bye(str(error), retry=False, code=error.code)))
+            return False
+        return True
 
     def endpoint_state(self, entry: Entry, state: State) -> None:
         """Note that an endpoint is suspect, or present again."""
@@ -196,9 +215,14 @@ class Hub:
         The principal on it is the bridge's, whatever the caller wrote there.
         """
         self.first_use()
-        call = msgspec.structs.replace(call, principal=principal)
+        trace = call.trace if TRACE.fullmatch(call.trace) else new_trace()
+        call = msgspec.structs.replace(call, principal=principal, trace=trace)
         if self.observers:
             answer = noted(call, answer, self.observers)
+        if _CONTROL.search(call.path) or call.method not in METHODS:
+            # Over HTTP neither comes so far; in a log such a path would look like a line of its own.
+            answer(fail_from(BadRequestError("a call has an HTTP method and a path without control characters")))
+            return None
         if not call.endpoint:
             return self.own_call(call, answer)
         action = "read" if call.method in READ_METHODS else "execute"
@@ -342,6 +366,8 @@ class Wakeup:
 def _readable(event: Event) -> bool:
     """Whether an event's data may go into a stream as it is: readers take the stream apart at line ends."""
     if len(event.data) > MAX_EVENT or b"\n" in event.data or b"\r" in event.data:
+        return False
+    if len(event.plugin) + len(event.topic) + len(event.session) + len(event.owner) > MAX_NAMES:
         return False
     try:
         msgspec.json.decode(event.data)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 from collections.abc import Sequence
 
 from orbit_jupyter.link import current_trace
-from orbit_jupyter.link.logs import LEVEL_VARIABLES, log_level
+from orbit_jupyter.link.logs import wanted_level
 
 from .outcomes import Outcome
 
@@ -45,16 +44,20 @@ def join_server_log(server: logging.Logger) -> int:
 
     It is the server's own, unless a variable has another.
     """
+    parts = logging.getLogger("orbit")
+    parts.handlers = [TracedHandler(server.handlers)]  # before the look, whose warning goes there, too
+    # Not by its name: a server's level may be any number, and have none.
+    level = server.level
     try:
-        level = logging.getLevelName(log_level(default=logging.getLevelName(server.level)))
+        wanted = wanted_level()
     except ValueError as error:
         server.warning("Orbit logs at the server's level: %s", error)
-        level = server.level
-    asked_for = any(os.environ.get(name) for name in LEVEL_VARIABLES)
-    parts = logging.getLogger("orbit")
-    parts.handlers = [TracedHandler(server.handlers, level if asked_for else logging.CRITICAL)]
+        wanted = None
+    if wanted is not None:
+        level = int(logging.getLevelName(wanted))
+        parts.handlers = [TracedHandler(server.handlers, level)]
     parts.setLevel(level)
-    return int(level)
+    return level
 
 
 def log_outcome(outcome: Outcome) -> None:

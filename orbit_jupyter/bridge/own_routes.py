@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orbit_jupyter.host.router import Router
-from orbit_jupyter.link import Answer, Canceller, begin
+from orbit_jupyter.link import Answer, Canceller, begin, working_for
 from orbit_jupyter.plugin import App, Request, Route, routes_of
 from orbit_jupyter.protocol import Call, ForbiddenError, OrbitError, Reply, fail_from
 
@@ -59,6 +59,10 @@ class OwnRoutes:
         return begin(self._run(call, answer), answer)
 
     async def _run(self, call: Call, answer: Answer) -> None:
+        with working_for(call.trace, call.principal.user if call.principal else ""):
+            await self._answer(call, answer)
+
+    async def _answer(self, call: Call, answer: Answer) -> None:
         try:
             handler, values = self._router.find(call.method, call.path)
             action = self._actions[handler]

@@ -24,8 +24,9 @@ from .registry import Grant
 
 _TOKEN = re.compile(r"orbit_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 _GLOB = re.compile(r"[A-Za-z0-9*?._\[\]-]{1,63}")
-_DURATION = re.compile(r"(?P<number>[0-9]+)(?P<unit>[smhdw])")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST = 36_500 * 86_400.0  # a date that is further away can't be written by everyone
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
@@ -60,7 +61,12 @@ def parse_duration(text: str | None) -> float | None:
         raise InvalidFieldError(
             f"expires: {text!r} is no duration; write 30d, 12h, 15m, 45s or never", field="expires"
         )
-    return float(int(match["number"]) * _SECONDS[match["unit"]])
+    seconds = float(int(match["number"]) * _SECONDS[match["unit"]])
+    if seconds > _LONGEST:
+        raise InvalidFieldError(
+            f"expires: {text!r} is over 100 years (36500d); write never for that long", field="expires"
+        )
+    return seconds
 
 
 class TokenStore:

@@ -38,6 +38,7 @@ from orbit_jupyter.protocol import (
     Subscribe,
     Topology,
     Welcome,
+    error_from,
     fail_from,
 )
 
@@ -81,6 +82,7 @@ class AsyncBridgeClient:
         self._subscribed = False
         self._seen: tuple[str, int] | None = None
         self._endpoints: dict[str, AsyncEndpointClient] = {}
+        self._opening = asyncio.Lock()  # the first calls may come at once, and there is one connection
 
     async def __aenter__(self) -> AsyncBridgeClient:
         await self.open()
@@ -102,14 +104,16 @@ class AsyncBridgeClient:
         OrbitError
             As the bridge can't be reached or refuses.
         """
-        if self._task is not None:
-            return
-        try:
-            transport, welcome = await dial_once(self._dial, self._hello)
-        except Refused as refused:
-            raise refused.error from None
-        self._begin(transport, welcome)
-        self._task = asyncio.ensure_future(self._keep())
+        async with self._opening:
+            if self._task is not None:
+                return
+            try:
+                transport, welcome = await dial_once(self._dial, self._hello)
+            except Refused as refused:
+                raise refused.error from None
+            self._fatal = None
+            self._begin(transport, welcome)
+            self._task = asyncio.ensure_future(self._keep())
 
     async def _dial(self) -> Transport:
         return await dial(self.address, "client")
@@ -143,12 +147,13 @@ class AsyncBridgeClient:
 
     async def close(self) -> None:
         """Disconnect."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        self._connected.clear()
-        self._link = None
+        async with self._opening:
+            task, self._task = self._task, None
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            self._connected.clear()
+            self._link = None
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class AsyncBridgeClient:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._connected.wait(), min(time_left, WAIT_FOR_BRIDGE))
         if self._fatal is not None:
-            raise self._fatal
+            raise error_from(fail_from(self._fatal))  # its own, since each caller's names its own call
         if self._link is None:
             raise BridgeConnectionError(f"the bridge at {self.url} is away; Orbit keeps trying to reach it")
         return self._link
@@ -219,7 +224,7 @@ class AsyncBridgeClient:
             endpoint=endpoint,
             method=method.upper(),
             path=path,
-            query=urlencode(params) if params else "",
+            query=urlencode({name: one for name, one in (params or {}).items() if one is not None}, doseq=True),
             headers=_JSON if body else {},
             time_left=timeout,
             body=body,
@@ -281,9 +286,8 @@ class AsyncBridgeClient:
                 log.warning("%d events were missed; states are read anew where they are asked for", frame.missed)
             if frame.last:
                 self._seen = (frame.epoch, frame.last)
-            if self.on_event is not None:
-                for event in frame.events:
-                    self.on_event(frame.endpoint, event)
+            for event in frame.events:
+                self._tell(self.on_event, frame.endpoint, event)
         elif isinstance(frame, Topology):
             if frame.full:
                 self.topology = {}
@@ -291,7 +295,15 @@ class AsyncBridgeClient:
                 self.topology.pop(name, None)
             self.topology.update(frame.endpoints)
             if self.on_topology is not None:
-                self.on_topology(msgspec.to_builtins(self.topology))
+                self._tell(self.on_topology, msgspec.to_builtins(self.topology))
+
+    def _tell(self, told: Callable[..., None] | None, *news: Any) -> None:
+        """Pass news on; who fails on it must not take the connection along."""
+        if told is not None:
+            try:
+                told(*news)
+            except Exception:
+                log.exception("a listener of this client failed")
 
 
 class AsyncEndpointClient:

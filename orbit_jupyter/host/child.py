@@ -11,6 +11,7 @@ import socket
 import sys
 import uuid
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -25,6 +26,7 @@ from orbit_jupyter.protocol import (
     Hello,
     Listeners,
     Topology,
+    UnsupportedError,
     Welcome,
     decode,
     encode,
@@ -40,10 +42,13 @@ async def serve(fd: int, setup: ChildSetup) -> None:
     transport = await connect_socket(socket.socket(fileno=fd))
     sent = 0
     link: Link | None = None
+    early: list[Event] = []  # what the plugin says in its `start`, before there is a link
 
     def send(event: Event) -> None:
         nonlocal sent
-        if link is not None:
+        if link is None:
+            early.append(event)
+        else:
             sent += 1
             link.send(Events(epoch="child", first=sent, events=[event]))
 
@@ -57,14 +62,18 @@ async def serve(fd: int, setup: ChildSetup) -> None:
         folder=Path(setup.folder) if setup.folder else None,
     )
     host = PluginHost(App(state), on_event=on_event, in_child=True)
+    # The endpoint routes to the one plugin that it has started this process for, and couldn't reach another.
+    state.add_plugin = state.remove_plugin = _refuse
     await host.load([setup.source])
-    (info,) = host.infos().values()
+    infos = host.infos()
+    # What can't even be imported is listed under another name, since nobody knows the plugin's own.
+    info = infos.get(setup.instance_name) or next(iter(infos.values()))
     if not info.enabled:
         await transport.send(encode(Bye(reason=f"it can't be loaded: {info.error}")))
         await transport.close()
         return
     await transport.send(
-        encode(Hello(role="plugin-host", name=setup.instance_name, boot_id=uuid.uuid4().hex, plugins=host.infos()))
+        encode(Hello(role="plugin-host", name=setup.instance_name, boot_id=uuid.uuid4().hex, plugins=infos))
     )
     welcome = decode(await transport.receive())
     assert isinstance(welcome, Welcome)
@@ -74,8 +83,16 @@ async def serve(fd: int, setup: ChildSetup) -> None:
             host.tell(frame)
 
     link = Link(transport, on_call=host.handle, on_frame=on_frame)
+    for event in early:
+        send(event)
     await link.run()
     await host.close()
+
+
+async def _refuse(*_: object, **__: object) -> NoReturn:
+    raise UnsupportedError(
+        "a plugin in a child process can't add or remove plugins; leave out its isolation = 'process'"
+    )
 
 
 def main() -> None:

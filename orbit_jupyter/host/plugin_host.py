@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 from orbit_jupyter.link import Answer, Canceller
 from orbit_jupyter.plugin import App, Plugin, call_in_thread
+from orbit_jupyter.plugin.app import NameTakenError
 from orbit_jupyter.protocol import (
     Call,
     EndpointDisconnectedError,
@@ -67,6 +69,7 @@ class PluginHost:
         self._failed: dict[str, PluginInfo] = {}
         self._adding: set[str] = set()
         self._endpoints: dict[str, EndpointInfo] = {}
+        self._telling: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
         app.state.notify = self.notify
         app.state.add_plugin, app.state.remove_plugin = self.add, self.remove
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
@@ -117,7 +120,7 @@ class PluginHost:
     def _free_name(self, plugin_class: type[Plugin]) -> str:
         name = check_name(plugin_class.plugin_name, "plugin")
         if name in self._plugins:
-            raise ValueError(f"there is a plugin {name} already")
+            raise NameTakenError(f"there is a plugin {name} already")
         return name
 
     async def add_class(self, plugin_class: type[Plugin]) -> None:
@@ -125,7 +128,7 @@ class PluginHost:
 
         Raises
         ------
-        ValueError
+        NameTakenError
             There is one of that name.
         """
         await self._enter(self._free_name(plugin_class), partial(plugin_class, self._app))
@@ -142,7 +145,7 @@ class PluginHost:
             await running.close()
             raise
         if self._endpoints:
-            _tell(running, Topology(dict(self._endpoints), full=True))
+            self._tell(running, Topology(dict(self._endpoints), full=True))
 
     async def add(self, plugin_class: type[Plugin], instance_name: str, **more: Any) -> None:
         """Add an instance of a plugin while the host runs; everyone sees it at once.
@@ -158,15 +161,17 @@ class PluginHost:
 
         Raises
         ------
+        NameTakenError
+            If the name is taken.
         ValueError
-            If the name can't be, or is taken.
+            If it can't be one.
         """
         try:
             check_name(instance_name, "plugin instance")
         except InvalidFieldError as error:
             raise ValueError(str(error)) from None
         if instance_name in self._plugins or instance_name in self._adding:
-            raise ValueError(f"there is a plugin {instance_name} already")
+            raise NameTakenError(f"there is a plugin {instance_name} already")
         self._adding.add(instance_name)
         try:
             await self._enter(instance_name, partial(plugin_class, self._app, instance_name=instance_name, **more))
@@ -248,40 +253,46 @@ class PluginHost:
                 self._endpoints.pop(name, None)
             self._endpoints.update(news.endpoints)
             news = Topology(dict(self._endpoints), full=True)  # what plugins get is always all there is
-        for plugin in self._plugins.values():
-            _tell(plugin, news)
+        for plugin in list(self._plugins.values()):
+            self._tell(plugin, news)
+
+    def _tell(self, plugin: RunningPlugin | ChildPlugin, news: Topology | Listeners) -> None:
+        if isinstance(plugin, ChildPlugin):
+            plugin.tell(news)
+        elif isinstance(news, Topology):
+            known = {name: {"plugins": list(info.plugins)} for name, info in news.endpoints.items()}
+            failure = f"plugin {plugin.plugin.instance_name} failed on a change of topology"
+            told = _guarded(partial(plugin.plugin.on_topology_change, known), failure)
+            task = asyncio.get_running_loop().create_task(told)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            for plugin in self._plugins.values():
+            for plugin in list(self._plugins.values()):  # others come and go between the awaits
                 if isinstance(plugin, RunningPlugin):
-                    try:
-                        await plugin.plugin.sweep()
-                    except Exception:
-                        log.exception("expired sessions of %s can't be closed", plugin.plugin.instance_name)
+                    failure = f"expired sessions of {plugin.plugin.instance_name} can't be closed"
+                    # Gathered, since a plugin's own CancelledError must not end the sweeper.
+                    await asyncio.gather(_guarded(plugin.plugin.sweep, failure), return_exceptions=True)
 
     async def close(self) -> None:
         """End every plugin."""
         self._sweeper.cancel()
-        await asyncio.gather(*(plugin.close() for plugin in self._plugins.values()))
+        await asyncio.gather(*(plugin.close() for plugin in list(self._plugins.values())))
 
 
-def _tell(plugin: RunningPlugin | ChildPlugin, news: Topology | Listeners) -> None:
-    if isinstance(plugin, ChildPlugin):
-        plugin.tell(news)
-    elif isinstance(news, Topology):
-        known = {name: {"plugins": list(info.plugins)} for name, info in news.endpoints.items()}
-        task = asyncio.ensure_future(plugin.plugin.on_topology_change(known))
-        task.add_done_callback(_say_failure)
+async def _guarded(method: Callable[[], Any], failure: str) -> None:
+    """Call a plugin's method, which an author may have written as a plain one; log what it raises."""
+    try:
+        returned = method()
+        if inspect.isawaitable(returned):
+            await returned
+    except (Exception, SystemExit):
+        log.exception("%s", failure)
 
 
 def _why(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"needs the Python module {error.name}, which isn't installed there"
     return "".join(traceback.format_exception_only(type(error), error)).strip()
-
-
-def _say_failure(task: asyncio.Future[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a plugin failed on a change of topology", exc_info=task.exception())

@@ -7,7 +7,6 @@ import inspect
 import logging
 import traceback
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
@@ -21,7 +20,6 @@ from orbit_jupyter.plugin import (
     ui_config_to_dict,
 )
 from orbit_jupyter.protocol import (
-    BadRequestError,
     Call,
     Fail,
     OrbitError,
@@ -62,7 +60,7 @@ class RunningPlugin:
 
     async def _run(self, call: Call, answer: Answer) -> None:
         with working_for(call.trace, call.principal.user if call.principal else ""):
-            log.debug("%s %s of plugin %s", call.method, unquote(call.path), self.plugin.instance_name)
+            log.debug("%s %s of plugin %s", call.method, call.path, self.plugin.instance_name)
             await self._answer(call, answer)
 
     async def _answer(self, call: Call, answer: Answer) -> None:
@@ -90,7 +88,7 @@ class RunningPlugin:
         meant = isinstance(error, OrbitError) and not isinstance(error, PluginError)
         if meant or (isinstance(getattr(error, "status_code", None), int) and not isinstance(error, PluginError)):
             return fail
-        where = f"{unquote(call.path)} of plugin {self.plugin.instance_name}"
+        where = f"{call.path} of plugin {self.plugin.instance_name}"
         log.error("%s raised", where, exc_info=error)
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         # The bridge takes the traceback out again for anyone but the endpoint's own user.
@@ -113,5 +111,5 @@ def _reply(value: Any) -> Reply:
         return Reply(id=0, status=200, headers={"content-type": "application/octet-stream"}, body=value)
     try:
         return Reply(id=0, status=200, headers=_JSON, body=_encode(value))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadRequestError(f"the handler's answer isn't JSON: {error}", status=500) from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise PluginError(f"the handler's answer isn't JSON: {error}") from error

@@ -2,7 +2,7 @@
 
 from .address import Address, Found, Search, find_cert, orbit_home, read_text
 from .calls import Answer, Canceller
-from .context import current_trace, current_user, new_trace, working_for
+from .context import TRACE, current_trace, current_user, new_trace, working_for
 from .dial import Refused, dial_for_ever, dial_once
 from .link import CallHandler, Down, Limits, Link
 from .liveness import State
@@ -12,6 +12,7 @@ from .transport import Transport, TransportClosedError
 from .work import begin
 
 __all__ = [
+    "TRACE",
     "Address",
     "Answer",
     "CallHandler",

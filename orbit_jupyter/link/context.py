@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+TRACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What the id of a call may be; anything else could forge lines of a log."""
 
 current_trace: ContextVar[str] = ContextVar("orbit_trace", default="")
 """Id of the call, one from cell to plugin; empty outside of any."""

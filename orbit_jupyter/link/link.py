@@ -237,7 +237,9 @@ class Link:
         self._wake.set()
 
     def feed(self, data: bytes) -> None:
-        """Take one message from the far side."""
+        """Take one message from the far side; what comes after the end is dropped."""
+        if self.closed.done():
+            return
         try:
             frame = decode(data)
         except UnreadableFrameError as error:
@@ -309,6 +311,16 @@ class Link:
             self.down("the link was stopped")
             await self._finish()
         return self.closed.result()
+
+    def finish_by_itself(self) -> None:
+        """Close the transport once the link is down; for transports that push, whose link nobody runs."""
+
+        def finish(_: object) -> None:
+            self._ending = self._loop.create_task(self._finish())
+
+        self.closed.add_done_callback(finish)
+
+    _ending: asyncio.Task[None] | None = None
 
     async def _write(self) -> None:
         try:

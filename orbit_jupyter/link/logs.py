@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import lru_cache
 
 from .context import current_trace
 
 LEVEL_VARIABLES = ("RADICAL_ORBIT_LOG_LVL", "RADICAL_LOG_LVL")
 FILE_VARIABLE = "RADICAL_ORBIT_LOG_FILE"
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+log = logging.getLogger("orbit.logs")
 
 FORMAT = "%(asctime)s %(levelname)s %(trace)s %(message)s"
 """Of endpoints and their child hosts; ``-`` stands where a line belongs to no call."""
@@ -21,13 +24,36 @@ def log_level(given: str | None = None, default: str = "INFO") -> str:
     Raises
     ------
     ValueError
-        If it is no level.
+        If what is given, or in Orbit's own variable, is no level.
     """
-    places = [("the log level", given), *((f"${name}", os.environ.get(name)) for name in LEVEL_VARIABLES)]
-    where, found = next(((where, level) for where, level in places if level), ("", default))
-    if found.upper() not in LEVELS:
-        raise ValueError(f"{where} is {found!r}; it must be one of {', '.join(LEVELS)}")
-    return found.upper()
+    return wanted_level(given) or default
+
+
+def wanted_level(given: str | None = None) -> str | None:
+    """Return the level that is given or that a variable has; None: nobody wants a certain one.
+
+    Raises
+    ------
+    ValueError
+        As `log_level` does.
+    """
+    own, general = LEVEL_VARIABLES
+    for where, level in (("the log level", given), (f"${own}", os.environ.get(own))):
+        if level:
+            if level.upper() not in LEVELS:
+                raise ValueError(f"{where} is {level!r}; it must be one of {', '.join(LEVELS)}")
+            return level.upper()
+    level = os.environ.get(general, "")
+    if level and level.upper() not in LEVELS:
+        # It is for other tools as well, some of which know DEBUG_5, numbers or OFF.
+        _warn_once(f"Orbit ignores ${general}: {level!r} is none of {', '.join(LEVELS)}; ${own} is Orbit's own")
+        return None
+    return level.upper() or None
+
+
+@lru_cache(maxsize=64)
+def _warn_once(text: str) -> None:
+    log.warning("%s", text)
 
 
 class TraceFilter(logging.Filter):
@@ -40,11 +66,19 @@ class TraceFilter(logging.Filter):
 
 
 def follow_environment() -> None:
-    """Have the client log where a level variable is set; otherwise its program's own settings count."""
-    if not any(os.environ.get(name) for name in LEVEL_VARIABLES):
+    """Have the client log where a level variable is set; otherwise its program's own settings count.
+
+    A wrong level is warned of, since a setting for logs must not keep anyone from working.
+    """
+    try:
+        level = wanted_level()
+    except ValueError as error:
+        _warn_once(f"Orbit's client logs as its program does: {error}")
+        return
+    if level is None:
         return
     orbit = logging.getLogger("orbit")
-    orbit.setLevel(log_level())
+    orbit.setLevel(level)
     if not orbit.hasHandlers():
         handler = logging.StreamHandler()
         handler.addFilter(TraceFilter())

@@ -14,6 +14,10 @@ def _nowhere(*_: object) -> None:
     """Swallow notifications of a plugin that no host has taken in yet."""
 
 
+class NameTakenError(ValueError):
+    """There is a plugin of that name already."""
+
+
 async def _no_host(*_: object, **__: object) -> None:
     raise RuntimeError("this plugin isn't loaded into a host")
 
@@ -36,7 +40,8 @@ class AppState:
     folder
         Where this endpoint keeps its state.
     add_plugin
-        Adds an instance of a plugin class while the host runs: ``(class, name, **arguments)``.
+        Adds an instance of a plugin class while the host runs: ``(class, name, **arguments)``. Raises
+        `NameTakenError` where there is one of that name.
     remove_plugin
         Takes one out, by its name.
     listeners

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -38,23 +38,29 @@ def bind(
     - one of the type `Request`, or called `request`, gets the request,
     - one whose type is a `PluginSession` gets the session that ``{sid}`` in the path names,
     - one with the name of a placeholder gets that segment of the path, as its type,
-    - one called `body`, or whose type is a Struct, gets the body: checked, a wrong field is answered 422,
+    - one called `body`, or whose type is a Struct, gets the body: checked, a wrong field is answered 422; with a
+      default it may be left out,
     - any other is taken from the query; with a default it may be left out.
+
+    The session is taken first, so one that isn't there is 404 whatever else is wrong.
 
     `body`, `answer`, `errors` and `media` are for the description alone; see `route`.
 
     Raises
     ------
     TypeError
-        A parameter has no annotation, or several want the body.
+        A parameter has no annotation, or one that is known to type checkers alone, or several want the body.
     """
     placeholders = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    hints = typing.get_type_hints(method, include_extras=True)
+    parameters = inspect.signature(method).parameters
+    hints = _hints(method, list(parameters))
+    sessions: dict[str, Take] = {}
     takes: dict[str, Take] = {}
     in_path = {name: Parameter(name, str) for name in placeholders}
     in_query: list[Parameter] = []
     read: Any = None
-    for name, parameter in inspect.signature(method).parameters.items():
+    body_optional = False
+    for name, parameter in parameters.items():
         # By its name, too: what overrides one of every plugin's routes was often written without types.
         if name == "request" or hints.get(name) is Request:
             takes[name] = _whole
@@ -63,7 +69,7 @@ def bind(
             raise TypeError(f"{method.__qualname__}: the parameter {name} needs a type")
         kind = hints[name]
         if _is_session(kind):
-            takes[name] = _session_taker(method, placeholders, use_session)
+            sessions[name] = _session_taker(method, placeholders, use_session)
         elif name in in_path:
             in_path[name] = Parameter(name, kind)
             takes[name] = _path_taker(name, kind)
@@ -71,7 +77,8 @@ def bind(
             if read is not None:
                 raise TypeError(f"{method.__qualname__}: several parameters want the body")
             read = kind
-            takes[name] = _body_taker(kind)
+            body_optional = parameter.default is not inspect.Parameter.empty
+            takes[name] = _body_taker(kind, parameter.default)
         else:
             required = parameter.default is inspect.Parameter.empty
             wanted = Parameter(name, kind, required, None if required else parameter.default)
@@ -88,8 +95,9 @@ def bind(
         answer=None if returned in (None, type(None), Any) else returned,
         errors=tuple(errors),
         media=media,
+        body_optional=body_optional,
     )
-    return _handler(method, takes), about
+    return _handler(method, {**sessions, **takes}), about
 
 
 def bound(mark: Mark, method: Callable[..., Any], use_session: UseSession | None = None) -> Route:
@@ -102,6 +110,18 @@ def bound(mark: Mark, method: Callable[..., Any], use_session: UseSession | None
 def routes_of(group: object) -> list[Route]:
     """Return the routes of any object that has marked methods."""
     return [bound(mark, getattr(group, name)) for name, mark in marks_of(type(group))]
+
+
+def _hints(method: Callable[..., Any], parameters: list[str]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(method, include_extras=True)
+    except NameError as error:
+        if parameters == ["request"]:
+            return {}  # it is known by its name
+        raise TypeError(
+            f"{method.__qualname__}: its annotations name {error.name!r}, which isn't there at run time; "
+            "import it outside of `if TYPE_CHECKING:`, since the route is made from its types"
+        ) from error
 
 
 def _handler(method: Callable[..., Any], takes: dict[str, Take]) -> Handler:
@@ -133,14 +153,17 @@ def _path_taker(name: str, kind: Any) -> Take:
     return lambda request: convert_text(request.path_params[name], kind, name)
 
 
-def _body_taker(kind: Any) -> Take:
-    if kind is bytes:
-        return lambda request: request.content
-    return lambda request: parse(request.data, kind)
+def _body_taker(kind: Any, default: Any) -> Take:
+    def take(request: Request) -> Any:
+        if not request.content and default is not inspect.Parameter.empty:
+            return default
+        return request.content if kind is bytes else parse(request.data, kind)
+
+    return take
 
 
 def _query_taker(wanted: Parameter) -> Take:
-    many = typing.get_origin(wanted.type) in (list, tuple, set, frozenset)
+    many = not {list, tuple, set, frozenset}.isdisjoint(_classes(wanted.type))
 
     def take(request: Request) -> Any:
         given = request.query_values(wanted.name)
@@ -164,6 +187,16 @@ def _is_session(kind: Any) -> bool:
 
 
 def _is_struct(kind: Any) -> bool:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return any(_is_struct(one) for one in typing.get_args(kind))
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return any(isinstance(one, type) and issubclass(one, msgspec.Struct) for one in _classes(kind))
+
+
+def _classes(kind: Any) -> Iterator[Any]:
+    """Yield what an annotation allows: ``Annotated[list[str], …] | None`` is a list or None."""
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        yield from _classes(kind.__origin__)
+    elif origin in (typing.Union, types.UnionType):
+        for one in typing.get_args(kind):
+            yield from _classes(one)
+    else:
+        yield origin or kind

@@ -19,7 +19,7 @@ from orbit_jupyter.protocol import (
 )
 
 from .answers import Done
-from .app import App
+from .app import App, NameTakenError
 from .client import AsyncPluginClient, PluginClient
 from .plugin import Plugin
 from .route import Handler, Mark, route
@@ -36,12 +36,13 @@ class NewInstance(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict[str, Any] = {}
 
 
-class Instance(msgspec.Struct, frozen=True):
-    """One instance, as its manager lists it."""
+class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One instance, as its manager lists it; with `error` it is saved and couldn't be made again."""
 
     name: str
     namespace: str
     settings: dict[str, Any]
+    error: str = ""
 
 
 class Instances(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class NoSettings(msgspec.Struct, forbid_unknown_fields=True):
 class AsyncManagedClient(AsyncPluginClient):
     """The manager of a plugin's instances, as coroutines; an instance's client is of the same class."""
 
-    async def create(self, name: str, **settings: Any) -> dict[str, Any]:
+    async def create(self, name: str, /, **settings: Any) -> dict[str, Any]:
         """Make an instance of that name; return its ``name``, ``namespace`` and ``settings``.
 
         Raises
@@ -71,7 +72,10 @@ class AsyncManagedClient(AsyncPluginClient):
         return made
 
     async def instances(self) -> list[dict[str, Any]]:
-        """Return the instances, in the order in which they were made."""
+        """Return the instances, in the order in which they were made.
+
+        One that couldn't be made again when the endpoint started comes last, with the reason as its ``error``.
+        """
         listed = await self.call("GET", "instances")
         instances: list[dict[str, Any]] = listed["instances"]
         return instances
@@ -93,7 +97,7 @@ class ManagedClient(PluginClient):
     async_class = AsyncManagedClient
     aio: AsyncManagedClient
 
-    def create(self, name: str, **settings: Any) -> dict[str, Any]:
+    def create(self, name: str, /, **settings: Any) -> dict[str, Any]:
         """Make an instance of that name; ``endpoint.get_plugin(name)`` is its client."""
         return self._wait(self.aio.create(name, **settings))
 
@@ -111,7 +115,10 @@ class ClientManagedPlugin(Plugin):
 
     Loaded by an endpoint it is the manager: under `plugin_name` it has the routes ``create``, ``instances`` and
     ``remove/{name}``. Each instance is of the same class, has a name of its own in routes, and the routes that
-    the class adds. Instances come back when the endpoint starts again.
+    the class adds. Instances come back when the endpoint starts again. One that can't (its settings are of an
+    older release, say) stays saved until it is removed, or made anew under its name.
+
+    All live in the endpoint's process: a class with ``isolation = "process"`` is refused.
 
     Parameters
     ----------
@@ -129,9 +136,20 @@ class ClientManagedPlugin(Plugin):
     settings_class: ClassVar[type[msgspec.Struct]] = NoSettings
     client_class: ClassVar[type[PluginClient] | None] = ManagedClient
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        if cls.isolation == "process":
+            raise TypeError(
+                f"{cls.__qualname__}: instances that clients make live in the endpoint's process; leave out "
+                "isolation = 'process', and start a process from the instance's start() for what needs one"
+            )
+        super().__init_subclass__(**more)
+
     def __init__(self, app: App, instance_name: str | None = None, settings: msgspec.Struct | None = None) -> None:
         self.settings = settings
         self._instances: dict[str, msgspec.Struct] = {}
+        self._unmade: dict[str, Any] = {}  # what is saved and not made, as it is in the file
+        self._errors: dict[str, str] = {}  # why not
+        self._saving = asyncio.Lock()
         super().__init__(app, instance_name)
 
     @property
@@ -163,43 +181,78 @@ class ClientManagedPlugin(Plugin):
         settings = parse(body.settings, self.settings_class, "settings")
         try:
             await self._make(body.name, settings)
-        except ValueError as error:
+        except NameTakenError as error:
             raise ConflictError(str(error)) from None
-        await asyncio.to_thread(self._save)
+        # Shielded, here and below: a caller who cancels must not leave it half done.
+        await asyncio.shield(self._keep(body.name, settings))
         return self._shown(body.name, settings)
 
     @route.get("instances")
     async def list_instances(self) -> Instances:
         """Return the instances, in the order in which they were made."""
-        return Instances([self._shown(name, settings) for name, settings in self._instances.items()])
+        unmade = [self._shown(name, self._unmade[name], error) for name, error in self._errors.items()]
+        return Instances([self._shown(name, settings) for name, settings in self._instances.items()] + unmade)
 
     @route.post("remove/{name}", answer=Done, errors=(NotFoundError,))
     async def remove_instance(self, name: str) -> dict[str, Any]:
         """Take an instance out and close it."""
-        if name not in self._instances:
-            raise ResourceNotFoundError(f"{self.plugin_name} has no instance {name!r}", available=self._instances)
-        del self._instances[name]
-        await asyncio.to_thread(self._save)
-        await self._app.state.remove_plugin(name)
+        await asyncio.shield(self._drop(name))
         return {"ok": True}
 
     async def start(self) -> None:
         """Make the instances again that were there before."""
         await super().start()
-        saved = await asyncio.to_thread(self._saved)
-        for name, settings in saved.items():
+        async with self._saving:  # a client that is early must not save before it is known what was there
+            self._unmade = await asyncio.to_thread(self._saved)
+        for name, raw in list(self._unmade.items()):
             try:
-                await self._make(name, msgspec.convert(settings, self.settings_class))
-            except Exception:
+                settings = msgspec.convert(raw, self.settings_class)
+                await self._make(name, settings)
+            except Exception as error:
                 # One that can't be any more (its settings are of an older release) must not take the others along.
                 log.exception("instance %s of %s can't be made again", name, self.plugin_name)
+                if name in self._unmade:
+                    self._errors[name] = f"{type(error).__name__}: {error}"
+            else:
+                self._enter(name, settings)
 
     async def _make(self, name: str, settings: msgspec.Struct) -> None:
         await self._app.state.add_plugin(type(self), name, settings=settings)
-        self._instances[name] = settings
 
-    def _shown(self, name: str, settings: msgspec.Struct) -> Instance:
-        return Instance(name, f"/{self._app.state.endpoint_name}/{name}", msgspec.to_builtins(settings))
+    def _enter(self, name: str, settings: msgspec.Struct) -> None:
+        self._instances[name] = settings
+        self._forget_unmade(name)
+
+    def _forget_unmade(self, name: str) -> None:
+        self._unmade.pop(name, None)
+        self._errors.pop(name, None)
+
+    async def _keep(self, name: str, settings: msgspec.Struct) -> None:
+        """Save and list what has been made, or take it out again."""
+        try:
+            async with self._saving:
+                await self._save({**self._unmade, **self._instances, name: settings})
+                self._enter(name, settings)
+        except BaseException:
+            await self._app.state.remove_plugin(name)
+            raise
+
+    async def _drop(self, name: str) -> None:
+        """Take out what is made or saved; nothing of it, where that can't be saved."""
+        async with self._saving:
+            known = {**self._unmade, **self._instances}
+            if name not in known:
+                raise ResourceNotFoundError(f"{self.plugin_name} has no instance {name!r}", available=known)
+            del known[name]
+            await self._save(known)
+            made = self._instances.pop(name, None) is not None
+            self._forget_unmade(name)
+        if made:
+            await self._app.state.remove_plugin(name)
+
+    def _shown(self, name: str, settings: Any, error: str = "") -> Instance:
+        namespace = f"/{self._app.state.endpoint_name}/{name}"
+        return Instance(name, namespace, msgspec.to_builtins(settings), error)
 
     @property
     def _file(self) -> Path | None:
@@ -214,13 +267,17 @@ class ClientManagedPlugin(Plugin):
             log.error("%s can't be read: %s; the instances of %s are gone", self._file, error, self.plugin_name)
             return {}
 
-    def _save(self) -> None:
-        if self._file is None:
-            return
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = self._file.with_suffix(".new")
-        aside.write_bytes(msgspec.json.encode(self._instances))
-        os.replace(aside, self._file)
+    async def _save(self, instances: dict[str, Any]) -> None:
+        """Write down what is to come back; under the lock, since there is one file aside."""
+        if self._file is not None:
+            await asyncio.to_thread(_write, self._file, msgspec.json.encode(instances))
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = file.with_suffix(".new")
+    aside.write_bytes(content)
+    os.replace(aside, file)
 
 
 MANAGING = frozenset({"create", "instances", "remove/{name}"})

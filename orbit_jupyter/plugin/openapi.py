@@ -100,9 +100,12 @@ def add_routes(
     space = _NOT_FOR_COMPONENTS.sub("_", prefix.strip("/").replace("/", ".")) + "." if prefix else ""
     types = [one for entry in routes for one in _bodies(entry)]
     types += [given.type for entry in routes if entry.about for given in (*entry.about.path, *entry.about.query)]
-    schemas, components = msgspec.json.schema_components(
-        types, ref_template=f"#/components/schemas/{space}{{name}}"
-    )
+    template = f"#/components/schemas/{space}{{name}}"
+    try:
+        schemas, components = _schemas(types, template)
+    except Exception:  # whatever a foreign type raises, it costs its own schema and not the document
+        types = [one for one in types if _has_schema(one)]
+        schemas, components = _schemas(types, template)
     for name, shape in components.items():
         if "description" in shape:  # a docstring as it stands in its file, indented
             shape["description"] = inspect.cleandoc(shape["description"])
@@ -110,7 +113,7 @@ def add_routes(
     known = [(one, shape) for one, shape in zip(types, schemas, strict=True)]
 
     def schema(wanted: Any) -> dict[str, Any]:
-        return dict(next(shape for one, shape in known if one is wanted))
+        return dict(next((shape for one, shape in known if one is wanted), {}))
 
     for entry in routes:
         operation = _operation(entry, tuple(errors), schema)
@@ -118,6 +121,23 @@ def add_routes(
         if tag:
             operation["tags"] = [tag]
         doc["paths"].setdefault(f"{prefix}/{entry.path}", {})[entry.method.lower()] = operation
+
+
+def _schemas(types: list[Any], template: str) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    return msgspec.json.schema_components(types, schema_hook=_any_json, ref_template=template)
+
+
+def _any_json(kind: Any) -> dict[str, Any]:
+    """Describe a type that msgspec doesn't know, such as a path: anything, since an empty schema isn't taken."""
+    return {"title": getattr(kind, "__name__", str(kind))}
+
+
+def _has_schema(kind: Any) -> bool:
+    try:
+        _schemas([kind], "{name}")
+    except Exception:  # as above
+        return False
+    return True
 
 
 def _operation(entry: Route, errors: tuple[type[OrbitError], ...], schema: Any) -> dict[str, Any]:
@@ -136,9 +156,13 @@ def _operation(entry: Route, errors: tuple[type[OrbitError], ...], schema: Any) 
             operation["requestBody"] = _body({})
         operation["responses"]["4XX"] = _ERROR
     elif about.body is bytes:
-        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
+        operation["requestBody"] = {
+            **({} if about.body_optional else {"required": True}),
+            "content": {"application/octet-stream": {}},
+        }
     elif about.body is not None:
-        operation["requestBody"] = _body(schema(about.body))
+        required = {"required": True} if _body_required(about) else {}
+        operation["requestBody"] = {**required, **_body(schema(about.body))}
     for error in {*EVERYWHERE, *errors, *about.errors, *_of_input(about)}:
         operation["responses"][str(error.default_status)] = _ERROR
     operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -151,6 +175,19 @@ def _bodies(entry: Route) -> list[Any]:
         return []
     answer = None if entry.about.media else entry.about.answer
     return [one for one in (entry.about.body, answer) if one is not None and one is not bytes]
+
+
+def _body_required(about: Description) -> bool:
+    """Return whether a call without a body, which is read as ``{}``, is refused."""
+    if about.body_optional:
+        return False
+    try:
+        msgspec.convert({}, about.body)
+    except msgspec.ValidationError:
+        return True
+    except Exception:  # a type that msgspec can't read; the handler will say
+        return False
+    return False
 
 
 def _of_input(about: Description) -> set[type[OrbitError]]:
@@ -172,9 +209,17 @@ def _parameter(given: Parameter, place: str, schema: Any) -> dict[str, Any]:
     shape = schema(given.type) if schema else {"type": "string"}
     if place == "path":
         shape = {"minLength": 1, **shape} if shape.get("type") == "string" else shape
-    elif not given.required and given.default is not None:
-        shape["default"] = msgspec.to_builtins(given.default)
+    elif not given.required and (default := _as_json(given.default)) is not None:
+        shape["default"] = default
     return {"name": given.name, "in": place, "required": place == "path" or given.required, "schema": shape}
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as its JSON is read again; None where it has none, as a path or infinity."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
 
 
 def _body(shape: dict[str, Any]) -> dict[str, Any]:

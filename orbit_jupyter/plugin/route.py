@@ -51,6 +51,8 @@ class Description:
     body, answer
         Their types; None: none that is known. That of the body describes what may be sent, and need not be the one
         that it is read as.
+    body_optional
+        Whether the handler has a default for it.
     media
         Content type of an answer that isn't JSON.
     errors
@@ -65,6 +67,7 @@ class Description:
     answer: Any = None
     errors: tuple[type[OrbitError], ...] = ()
     media: str = ""
+    body_optional: bool = False
 
 
 @dataclass(frozen=True)

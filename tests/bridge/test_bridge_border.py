@@ -94,7 +94,7 @@ async def test_a_status_that_is_none_becomes_502(bridge: Bridge, dial_peer: Dial
 
 async def test_markup_from_an_endpoint_is_text_on_the_page(bridge: Bridge, dial_peer: Dial) -> None:
     bad = "<script>alert(1)</script>"
-    plugins = {bad: PluginInfo(type=bad, namespace=bad, enabled=False, error=bad)}
+    plugins = {"bad": PluginInfo(type=bad, namespace=bad, enabled=False, error=bad)}
     peer = await dial_peer("evil", plugins=plugins)
     peer.serve()
     async with bridge.http() as http:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from orbit_jupyter.bridge.event_log import EventLog, Interest, Reader, Received
 from orbit_jupyter.bridge.extension import OrbitExtension
+from orbit_jupyter.bridge.handlers.events import EventsHandler
 from orbit_jupyter.bridge.identity import persisted_id, write_runtime_file
 from orbit_jupyter.bridge.tokens import TokenStore, parse_duration
 from orbit_jupyter.protocol import Event, Events, InvalidFieldError, ResourceNotFoundError
@@ -71,16 +74,53 @@ def test_a_damaged_record_lets_nobody_in_and_breaks_no_listing(store: TokenStore
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, None), ("never", None), ("45s", 45), ("15m", 900), ("12h", 43_200), ("2w", 1_209_600)],
+    [
+        (None, None),
+        ("never", None),
+        ("45s", 45),
+        ("15m", 900),
+        ("12h", 43_200),
+        ("2w", 1_209_600),
+        ("36500d", 3_153_600_000),
+    ],
 )
 def test_durations_are_read(text: str | None, seconds: float | None) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "0d", "1.5h", "30 d", "30d!"])
+@pytest.mark.parametrize(
+    "text", ["", "30", "d", "-1d", "0d", "1.5h", "30 d", "30d!", "9" * 10 + "s", "9" * 400 + "d", "9" * 5000 + "d"]
+)
 def test_what_is_no_duration_is_named(text: str) -> None:
     with pytest.raises(InvalidFieldError, match="write 30d"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["36501d", "999999999w"])
+def test_a_duration_beyond_any_sense_is_refused(text: str) -> None:
+    with pytest.raises(InvalidFieldError, match="over 100 years") as caught:
+        parse_duration(text)
+    assert caught.value.data["field"] == "expires"
+
+
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [
+        ("e-7", 7),
+        ("", None),
+        ("old-7", None),
+        ("e-", None),
+        ("e-²", None),
+        ("e-" + "9" * 19, None),
+        ("e--1", None),
+    ],
+)
+def test_a_reader_goes_on_only_behind_a_number_of_this_log(given: str, after: int | None) -> None:
+    handler = SimpleNamespace(
+        request=SimpleNamespace(headers={"Last-Event-ID": given}),
+        orbit=SimpleNamespace(hub=SimpleNamespace(events=SimpleNamespace(epoch="e"))),
+    )
+    assert EventsHandler._after(cast(Any, handler)) == after
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b*", "bridge", "*" * 64])

@@ -269,3 +269,53 @@ async def test_host_in_a_child_loads_what_asks_for_a_process_of_its_own(
     hosted = open_host(in_child=True)
     await hosted.host.load([RISKY_SOURCE])
     assert (await hosted.get("/risky/where"))["pid"] == os.getpid()
+
+
+BUSY_AT_START = """
+from orbit_jupyter.plugin import Plugin, PluginClient
+
+class Busy(Plugin):
+    plugin_name = "busy"
+    isolation = "process"
+    refused = ""
+
+    def __init__(self, app, instance_name=None):
+        super().__init__(app, instance_name)
+        self.add_route_get("refused", self.tell_refused)
+
+    async def start(self):
+        for number in range(3):
+            await self.send_notification("starts", {"number": number})
+        try:
+            await self._app.state.add_plugin(Busy, "second")
+        except RuntimeError as error:
+            self.refused = f"{type(error).__name__}: {error}"
+
+    async def tell_refused(self, request):
+        await self.send_notification("asked", {})
+        return self.refused
+"""
+
+
+@pytest_asyncio.fixture
+async def busy(hosted: Hosted, module: Callable[[str, str], None]) -> Hosted:
+    module("busy_of_test", BUSY_AT_START)
+    await hosted.host.load(["busy_of_test:Busy"])
+    return hosted
+
+
+async def test_events_of_the_start_come_before_those_that_follow(busy: Hosted) -> None:
+    await busy.get("/busy/refused")
+    events = [await asyncio.wait_for(busy.events.get(), 20) for _ in range(4)]
+    assert [(event.topic, msgspec.json.decode(event.data).get("number")) for event in events] == [
+        ("starts", 0),
+        ("starts", 1),
+        ("starts", 2),
+        ("asked", None),
+    ]
+
+
+async def test_plugin_in_a_child_cannot_add_others_and_is_told_so(busy: Hosted) -> None:
+    refused = await busy.get("/busy/refused")
+    assert refused.startswith("UnsupportedError: a plugin in a child process can't add")
+    assert list(busy.host.infos()) == ["busy"]

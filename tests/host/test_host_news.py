@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from called import Called
 
-from orbit_jupyter.host import PluginHost
+from orbit_jupyter.host import PluginHost, plugin_host
 from orbit_jupyter.plugin import App, AppState, Plugin
 from orbit_jupyter.protocol import EndpointInfo, Fail, Listeners, PluginInfo, Topology
 
@@ -114,3 +114,74 @@ async def test_plugin_that_fails_to_start_is_closed_and_is_not_there(host: Plugi
     assert FailsToStart.closed == 1
     assert list(host.infos()) == ["watcher-of-test"]
     await host.add(Watcher, "broken")  # the name is free again
+
+
+class WritesItPlainly(Plugin):
+    """Its author has left out the `async`, as handlers may."""
+
+    plugin_name = "plain-of-test"
+
+    def __init__(self, app: App, instance_name: str | None = None) -> None:
+        super().__init__(app, instance_name)
+        self.seen: list[dict[str, Any]] = []
+
+    def on_topology_change(self, endpoints: dict[str, Any]) -> None:  # type: ignore[override]
+        self.seen.append(endpoints)
+        if "bad" in endpoints:
+            raise KeyError("bad")
+
+
+@pytest.mark.asyncio
+async def test_plain_method_gets_the_news_and_what_it_raises_keeps_them_from_no_one(
+    host: PluginHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    await host.add_class(WritesItPlainly)
+    await host.add(Watcher, "behind")
+    host.tell(Topology({"a": info("a")}, full=True))
+    host.tell(Topology({"bad": info("bad")}))
+    assert len(host._telling) == 6  # held, or they might be collected before they have run
+    await asyncio.gather(*host._telling)
+    plain = host.plugin("plain-of-test")
+    assert isinstance(plain, WritesItPlainly)
+    assert plain.seen == watcher(host).seen == watcher(host, "behind").seen
+    assert [list(endpoints) for endpoints in plain.seen] == [["a"], ["a", "bad"]]
+    assert "plugin plain-of-test failed on a change of topology" in caplog.text
+    await asyncio.sleep(0)
+    assert not host._telling
+
+
+class Meddles(Plugin):
+    """While it is swept, others come and go; and it fails in every way that there is."""
+
+    plugin_name = "meddles-of-test"
+    failures: ClassVar[list[BaseException]] = [
+        RuntimeError("broken"),
+        SystemExit(3),
+        asyncio.CancelledError(),
+    ]
+
+    def __init__(self, app: App, instance_name: str | None = None) -> None:
+        super().__init__(app, instance_name)
+        self.to_fail, self.came_through = list(self.failures), asyncio.Event()
+
+    async def sweep(self) -> None:
+        state = self._app.state
+        await state.add_plugin(Watcher, f"new{len(self.to_fail)}")
+        if not self.to_fail:
+            self.came_through.set()
+            return
+        await state.remove_plugin(f"new{len(self.to_fail)}")
+        raise self.to_fail.pop()
+
+
+@pytest.mark.asyncio
+async def test_sweeper_survives_plugins_that_come_and_go_and_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_host, "SWEEP", 0.001)
+    host = PluginHost(App(AppState(endpoint_name="hpc1")), on_event=lambda _: None)
+    await host.add_class(Meddles)
+    await host.add_class(Watcher)
+    meddles = host.plugin("meddles-of-test")
+    assert isinstance(meddles, Meddles)
+    await asyncio.wait_for(meddles.came_through.wait(), 20)
+    assert not host._sweeper.done()
+    await host.close()

@@ -42,6 +42,11 @@ class Odd:
         return "odd"
 
 
+class Vast:
+    def __str__(self) -> str:
+        return str(float("inf").as_integer_ratio())
+
+
 class Quick(Plugin):
     """Handlers of every kind."""
 
@@ -107,6 +112,7 @@ class Quick(Plugin):
             "reply": Reply(0, 206, {"content-type": "text/plain"}, b"part"),
             "odd": {"it": Odd()},
             "endless": endless,
+            "vast": Vast(),
             "not utf-8": "caf\udce9",
         }[request.path_params["name"]]
 
@@ -363,12 +369,16 @@ async def test_bytes_and_whole_replies_of_a_handler_go_out_as_they_are(hosted: H
     assert answer == Reply(0, 206, {"content-type": "text/plain"}, b"part")
 
 
-@pytest.mark.parametrize("name", ["endless", "not utf-8"])
-async def test_answer_that_json_cannot_say_is_an_error_of_the_plugin(hosted: Hosted, name: str) -> None:
+@pytest.mark.parametrize("name", ["endless", "not utf-8", "vast"])
+async def test_answer_that_json_cannot_say_is_an_error_of_the_plugin(
+    hosted: Hosted, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     await load(hosted, "Quick")
     fail = await hosted.begin("GET", f"/quick/value/{name}").fail()
-    assert fail.status == 500
+    assert (fail.status, fail.code) == (500, "plugin-error")
     assert "isn't JSON" in fail.message
+    assert "Traceback" in fail.data["traceback"]
+    assert "of plugin quick raised" in caplog.text
     encode(fail)
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from orbit_jupyter.plugin import (
+    InvalidFieldError,
     Plugin,
     PluginClient,
     PluginSession,
@@ -102,6 +103,18 @@ class Trusting(Poet):
         return len((await request.json())["items"])
 
 
+class TrustsQuery(Poet):
+    plugin_name = "trusts-query-of-test"
+
+    @route.get("nth")
+    async def nth(self, count: str = "1", step: str = "1") -> int:
+        return int(count) if count != "1" else 0
+
+    @route.get("of/{sid}")
+    async def of(self, sid: str) -> str:
+        raise InvalidFieldError("no session looks like this", field="sid")
+
+
 class Shared(Poet):
     plugin_name = "shared-of-test"
     everyone: ClassVar[Any] = None
@@ -122,6 +135,8 @@ def test_contract_finds_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         (bad(ui_config=page), contract.page_fits_its_routes, "nowhere"),
         (Trusting, contract.unknown_sessions_are_refused_everywhere, "500 for an unknown session"),
         (Trusting, contract.garbage_is_the_callers_mistake, "add/{sid} answers 500"),
+        (TrustsQuery, contract.garbage_is_the_callers_mistake, "nth answers 500 to .count="),
+        (TrustsQuery, contract.unknown_sessions_are_refused_everywhere, "of/{sid} answers 422"),
         (Shared, contract.two_endpoints_do_not_disturb_each_other, "on two answers"),
     ):
         with pytest.raises(AssertionError, match=says.replace("{", r"\{")):
@@ -138,3 +153,40 @@ def test_contract_finds_what_is_left_running(monkeypatch: pytest.MonkeyPatch) ->
         contract.nothing_is_left_running(LeavesTask)
     assert LeavesTask.task is not None
     LeavesTask.task.get_loop().call_soon_threadsafe(LeavesTask.task.cancel)
+
+
+class Herald(Poet):
+    plugin_name = "herald-of-test"
+
+    async def start(self) -> None:
+        await self.send_notification("begins", {"of": self.instance_name})
+
+
+def test_event_of_a_start_is_there_in_the_star() -> None:
+    with star(Herald, Poet) as hpc:
+        assert hpc.event("begins") == {"of": "herald-of-test"}
+        sid = hpc.call("POST", "/poet-of-test/register_session")["sid"]
+        hpc.call("GET", f"/poet-of-test/line/{sid}")
+        assert hpc.event("said") == {"sid": sid}
+        assert hpc.events == []
+
+
+class Unwell(Poet):
+    plugin_name = "unwell-of-test"
+
+    async def start(self) -> None:
+        raise OSError("no disk")
+
+
+async def running_tasks() -> int:
+    return len(asyncio.all_tasks())
+
+
+def test_plugin_that_cannot_be_loaded_leaves_nothing_of_the_star() -> None:
+    with star() as empty:
+        before = empty.run(running_tasks())
+    for _ in range(3):
+        with pytest.raises(OSError, match="no disk"), star(Poet, Unwell):
+            pass
+    with star() as empty:
+        assert empty.run(running_tasks()) <= before

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 import pytest
@@ -28,6 +29,9 @@ from orbit_jupyter.plugin import (
     route,
 )
 from orbit_jupyter.protocol import Event, Fail
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 log = logging.getLogger("orbit.test")
 
@@ -75,6 +79,27 @@ class Shop(Plugin):
     @route.get("search")
     def search(self, text: str, sort: Literal["name", "price"] = "name", limit: int | None = None) -> list[str]:
         return [text, sort, str(limit), threading.current_thread().name.partition("_")[0]]
+
+    @route.get("tags")
+    async def tags(
+        self,
+        some: list[str] | None = None,
+        few: Annotated[list[int], msgspec.Meta(max_length=2)] = [],  # noqa: B006
+        both: Annotated[list[int] | None, msgspec.Meta(description="Or none")] = None,
+    ) -> list[Any]:
+        return [some, few, both]
+
+    @route.post("reserve/{sid}")
+    async def reserve(self, body: Order, session: Shopper) -> str:
+        return f"{body.item} for {session.sid}"
+
+    @route.post("wish")
+    async def wish(self, body: Order | None = None) -> str:
+        return "anything" if body is None else body.item
+
+    @route.put("wrap")
+    async def wrap(self, body: bytes = b"paper") -> bytes:
+        return body
 
     @route.post("buy/{sid}", errors=(ConflictError,))
     async def buy(self, session: Shopper, body: Order) -> Receipt:
@@ -205,6 +230,62 @@ async def test_session_is_handed_to_the_handler(shop: Called) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "lists"),
+    [
+        ("", [None, [], None]),
+        ("some=a&some=b&few=1&both=3", [["a", "b"], [1], [3]]),
+        ("some=a&few=1&few=2&both=3&both=4", [["a"], [1, 2], [3, 4]]),
+    ],
+)
+async def test_query_has_lists_also_where_they_are_annotated_or_may_be_none(
+    shop: Called, query: str, lists: list[Any]
+) -> None:
+    assert await shop.json("GET", "/shop-of-test/tags", query=query) == lists
+    refused = await shop.answer("GET", "/shop-of-test/tags", query="few=1&few=2&few=3")
+    assert isinstance(refused, Fail)
+    assert (refused.status, refused.data["field"]) == (422, "few")
+
+
+@pytest.mark.asyncio
+async def test_body_with_a_default_may_be_left_out(shop: Called) -> None:
+    assert await shop.json("POST", "/shop-of-test/wish") == "anything"
+    assert await shop.json("POST", "/shop-of-test/wish", {"item": "tea"}) == "tea"
+    wrong = await shop.answer("POST", "/shop-of-test/wish", {})
+    assert isinstance(wrong, Fail)
+    assert (wrong.status, wrong.data["field"]) == (422, "item")
+    wrapped = await shop.answer("PUT", "/shop-of-test/wrap")
+    assert not isinstance(wrapped, Fail)
+    assert wrapped.body == b"paper"
+
+
+@pytest.mark.asyncio
+async def test_document_says_which_bodies_are_required(shop: Called) -> None:
+    paths = (await shop.json("GET", "/shop-of-test/openapi.json"))["paths"]
+
+    def required(method: str, name: str) -> bool:
+        body = paths[f"/hpc1/shop-of-test/{name}"][method]["requestBody"]
+        return bool(body.get("required", False))
+
+    assert {name: required("post", name) for name in ("buy/{sid}", "reserve/{sid}", "wish", "jot")} == {
+        "buy/{sid}": True,
+        "reserve/{sid}": True,
+        "wish": False,
+        "jot": False,
+    }
+    assert (required("put", "raw"), required("put", "wrap")) == (True, False)
+
+
+@pytest.mark.asyncio
+async def test_unknown_session_comes_before_a_wrong_body_whatever_the_order_of_parameters(shop: Called) -> None:
+    unknown = await shop.answer("POST", "/shop-of-test/reserve/session.0", {"item": 7})
+    assert isinstance(unknown, Fail)
+    assert (unknown.status, unknown.code) == (404, "session-not-found")
+    sid = (await shop.json("POST", "/shop-of-test/register_session"))["sid"]
+    assert await shop.json("POST", f"/shop-of-test/reserve/{sid}", {"item": "tea"}) == f"tea for {sid}"
+
+
+@pytest.mark.asyncio
 async def test_raw_body_several_methods_and_overridden_handlers(shop: Called) -> None:
     reply = await shop.answer("PUT", "/shop-of-test/raw", [1])
     assert not isinstance(reply, Fail)
@@ -279,6 +360,76 @@ def test_signature_that_cannot_be_served_is_refused_when_the_plugin_is_made() ->
     for handler, says in ((untyped, "needs a type"), (two_bodies, "several"), (session_without_sid, "{sid}")):
         with pytest.raises(TypeError, match=says):
             bind(handler, "some/path")
+
+
+def test_type_that_only_checkers_see_is_named_unless_the_handler_takes_the_request_alone() -> None:
+    async def priced(price: Decimal) -> None: ...
+
+    async def plain(request: Decimal) -> Decimal:
+        return request
+
+    with pytest.raises(
+        TypeError, match=r"priced: its annotations name 'Decimal'.* outside of `if TYPE_CHECKING:`"
+    ):
+        bind(priced, "some/path")
+    _, about = bind(plain, "some/path")
+    assert (about.query, about.body, about.answer) == ((), None, None)
+
+
+class Shelf(msgspec.Struct):
+    place: Path
+    rows: int = 1
+
+
+class Room(msgspec.Struct):
+    way: Path = Path("/")
+
+
+class Oddities(Plugin):
+    """Some of its types have no JSON schema."""
+
+    plugin_name = "oddities-of-test"
+
+    @route.get("where")
+    async def where(self, below: float = float("inf"), near: Path = Path("home"), deep: int = 2) -> Path:
+        return Path("/attic")
+
+    @route.get("shelf")
+    async def shelf(self) -> Shelf:
+        return Shelf(Path("/attic"))
+
+    @route.get("room")
+    async def room(self) -> Room:
+        return Room()
+
+    @route.post("either")
+    async def either(self, body: Order | Note) -> Receipt:  # msgspec can't tell them apart
+        return Receipt(str(body), 0)
+
+
+@pytest.mark.asyncio
+async def test_type_without_a_schema_costs_its_own_description_alone() -> None:
+    host = PluginHost(App(AppState(endpoint_name="hpc1")), on_event=lambda _: None)
+    await host.add_class(Oddities)
+    doc = await Called(host).json("GET", "/oddities-of-test/openapi.json")
+    await host.close()
+
+    def of(method: str, name: str) -> Any:
+        return doc["paths"][f"/hpc1/oddities-of-test/{name}"][method]
+
+    def answer(operation: Any) -> Any:
+        return operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+    where = of("get", "where")
+    assert "type" not in answer(where)
+    shapes = {given["name"]: given["schema"] for given in where["parameters"]}
+    assert [name for name, shape in shapes.items() if "default" in shape] == ["deep"]
+    assert (shapes["below"], shapes["deep"]) == ({"type": "number"}, {"type": "integer", "default": 2})
+    shelf = doc["components"]["schemas"][answer(of("get", "shelf"))["$ref"].rpartition("/")[2]]
+    assert shelf["properties"]["rows"] == {"type": "integer", "default": 1}
+    assert answer(of("get", "room")) == {}
+    assert of("post", "either")["requestBody"]["content"]["application/json"]["schema"] == {}
+    assert "$ref" in answer(of("post", "either"))
 
 
 class Booth(PluginSession):

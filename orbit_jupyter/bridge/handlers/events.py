@@ -28,6 +28,7 @@ class EventsHandler(OrbitMixin, APIHandler):
     _track_activity = False
     _wakeup: Wakeup | None = None
     _gone = False
+    _written = 0.0
 
     @web.authenticated
     async def get(self) -> None:
@@ -52,6 +53,7 @@ class EventsHandler(OrbitMixin, APIHandler):
             topology_changed = True
             wakeup.event.set()
 
+        self._written = asyncio.get_running_loop().time()
         hub.watch(on_topology)
         hub.user_comes(principal.user)
         try:
@@ -83,17 +85,25 @@ class EventsHandler(OrbitMixin, APIHandler):
 
     async def _wait(self, more: Any) -> None:
         waits = {asyncio.ensure_future(more), asyncio.ensure_future(self.orbit.stopping.wait())}
-        done, pending = await asyncio.wait(waits, timeout=KEEP_ALIVE, return_when=asyncio.FIRST_COMPLETED)
+        quiet = self._written + KEEP_ALIVE - asyncio.get_running_loop().time()
+        _, pending = await asyncio.wait(waits, timeout=max(0.0, quiet), return_when=asyncio.FIRST_COMPLETED)
         for wait in pending:
             wait.cancel()
-        if not done:
+        # Events that this reader doesn't want wake it, too: what counts is what it was sent.
+        if asyncio.get_running_loop().time() >= self._written + KEEP_ALIVE:
             self.write(": keep-alive\n\n")
             await self.flush()
+
+    def write(self, chunk: Any) -> None:
+        """Note when the client was last sent something."""
+        self._written = asyncio.get_running_loop().time()
+        super().write(chunk)
 
     def _after(self) -> int | None:
         """Return the number that the client has seen last, if it is of this log."""
         epoch, _, sequence = self.request.headers.get("Last-Event-ID", "").rpartition("-")
-        if epoch != self.orbit.hub.events.epoch or not sequence.isdigit():
+        # Other digits, as ², are none to `int`, and islice takes no more than 64 bits.
+        if epoch != self.orbit.hub.events.epoch or not sequence.isdecimal() or len(sequence) > 18:
             return None
         return int(sequence)
 

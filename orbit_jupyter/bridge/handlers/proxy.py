@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from urllib.parse import unquote
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from orbit_jupyter.link import Canceller, new_trace
+from orbit_jupyter.link import TRACE, Canceller, new_trace
 from orbit_jupyter.protocol import (
     MAX_BODY,
     BadRequestError,
@@ -26,9 +25,6 @@ from .base import OrbitMixin
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds, as in radical.orbit; the header ``X-Orbit-Timeout`` says otherwise."""
-
-TRACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""What a caller may give as the id of a call; anything else could forge lines of a log."""
 
 
 class ProxyHandler(OrbitMixin, APIHandler):

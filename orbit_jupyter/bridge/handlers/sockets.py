@@ -154,6 +154,10 @@ class RegisterSocket(_OrbitSocket):
             await self._refuse(refused, hello.name)
             return
         await self.write_message(encode(hub.welcome(hello, self._grant.owner)), binary=True)
+        refused = hub.refusal(hello, self._grant)  # another may have taken the name meanwhile
+        if refused is not None:
+            await self._refuse(refused, hello.name)
+            return
         self.link = Link(
             _Transport(self),
             on_call=lambda call, answer: hub.endpoint_call(entry, call, answer),
@@ -163,6 +167,7 @@ class RegisterSocket(_OrbitSocket):
             limits=self.orbit.link_limits(),
         )
         entry = Entry(hello.name, hello, self._grant, self.link, since=time.time())
+        self.link.finish_by_itself()
         hub.endpoint_up(entry)
 
 
@@ -183,3 +188,4 @@ class ClientSocket(_OrbitSocket):
         hub.first_use()
         await self.write_message(encode(hub.welcome(hello, self._principal.user)), binary=True)
         self.link = ClientSession(hub, self._principal, _Transport(self)).link
+        self.link.finish_by_itself()

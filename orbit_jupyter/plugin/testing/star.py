@@ -71,6 +71,7 @@ class Star:
         self.user = getpass.getuser()
         self.state = AppState(endpoint_name=name, bridge_url=URL, role=role, folder=folder / name)
         self.bridge_link: Link | None = None
+        self.endpoint_link: Link | None = None
         self._serving: set[asyncio.Task[Any]] = set()
 
     @property
@@ -86,8 +87,12 @@ class Star:
         self.hub.own_call = OwnRoutes(self.hub, tokens, _no_end, PluginModules()).handle
         self._outbox = Outbox(uuid.uuid4().hex)
         self._host = PluginHost(App(self.state), on_event=self._on_event, on_change=self._announce, in_child=True)
-        for plugin in self._plugins:
-            await self._host.add_class(plugin)
+        try:
+            for plugin in self._plugins:
+                await self._host.add_class(plugin)
+        except BaseException:
+            await self._host.close()
+            raise
         self._connect_endpoint()
 
     def _connect_endpoint(self) -> None:
@@ -110,6 +115,7 @@ class Star:
         self._serve(self.bridge_link.run())
         self._serve(self.endpoint_link.run())
         self.hub.endpoint_up(entry)
+        self._flush()
 
     async def connect(self) -> Transport:
         """Return a client's end of a new connection to the bridge."""
@@ -126,7 +132,8 @@ class Star:
     async def close(self) -> None:
         """End the plugins, the endpoint and the bridge."""
         await self._host.close()
-        await self.endpoint_link.close()
+        if self.endpoint_link is not None:
+            await self.endpoint_link.close()
         await self.hub.close()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
@@ -140,11 +147,15 @@ class Star:
 
     def _send(self, event: Event) -> None:
         self._outbox.append(event)
-        while (events := self._outbox.next()) is not None:
+        self._flush()
+
+    def _flush(self) -> None:
+        # What a plugin says in its `start` comes before there is a link, and waits in the outbox.
+        while self.endpoint_link is not None and (events := self._outbox.next()) is not None:
             self.endpoint_link.send(events)
 
     def _announce(self) -> None:
-        if self.bridge_link is not None:
+        if self.endpoint_link is not None:
             self.endpoint_link.send(Plugins(self._host.infos()))
 
     def _on_frame(self, frame: AnyFrame) -> None:
@@ -200,6 +211,7 @@ class _AsyncMemoryClient(AsyncBridgeClient):
     def __init__(self, star: Star) -> None:
         super().__init__(URL, None, "memory")
         self._star = star
+        self._seen = (star.hub.events.epoch, 0)  # events of a plugin's `start` are older than the subscription
 
     async def _dial(self) -> Transport:
         return await self._star.connect()
