@@ -28,7 +28,7 @@ GARBAGE: tuple[Any, ...] = ([], "text", 7, None, {"no such field of anyone": [{}
 """Bodies that no route expects."""
 
 GARBAGE_TEXT = "\0garbage"
-"""A value in a query that no route expects: neither a number nor a name, and no path either."""
+"""A value in a query that no route expects, neither a number nor a name, and no path either."""
 
 
 def names_and_types_are_well_formed(plugin: type[Plugin]) -> None:
