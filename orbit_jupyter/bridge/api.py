@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -94,15 +93,8 @@ class ApiDocument:
 
     async def _ask(self, name: str, principal: Principal) -> Reply | Fail:
         endpoint, _, plugin = name.partition("/")
-        answered: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
         call = Call(id=0, endpoint=endpoint, method="GET", path=f"/{plugin}/openapi.json", time_left=PATIENCE)
-        self._hub.call(call, principal, partial(_settle, answered))
-        return await answered
-
-
-def _settle(answered: asyncio.Future[Reply | Fail], reply: Reply | Fail) -> None:
-    if not answered.done():  # who asked may have gone
-        answered.set_result(reply)
+        return await self._hub.ask(call, principal)
 
 
 def _add_part(doc: dict[str, Any], name: str, part: Reply | Fail, left: int) -> int:

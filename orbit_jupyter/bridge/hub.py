@@ -238,6 +238,12 @@ class Hub:
         answer(fail_from(self._missing(call.endpoint)))
         return None
 
+    async def ask(self, call: Call, principal: Principal) -> Reply | Fail:
+        """Make a call as `call` does, and return what ends it."""
+        answered: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
+        self.call(call, principal, partial(_settle, answered))
+        return await answered
+
     def _missing(self, name: str) -> OrbitError:
         if name in self._absent:
             return EndpointDisconnectedError(self._absent[name], transient=False)

@@ -144,6 +144,16 @@ def server(
 
 
 @contextlib.contextmanager
+def bridge_with_local(home: Path) -> Iterator[Server]:
+    """Run ``jupyter orbit`` with a real endpoint `local`, which is there when the block begins."""
+    arguments = ("--OrbitExtension.local_endpoint=on", "--OrbitExtension.local_plugins=sysinfo,psij")
+    with server(home, *arguments, command=("orbit_jupyter.terminal",)) as running:
+        with running.client() as client:
+            client.wait_for_endpoint("local", 30)
+        yield running
+
+
+@contextlib.contextmanager
 def endpoint(url: str, name: str, token: str, home: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``orbit-endpoint`` until the block ends."""
     home.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import Server, environment, server
+from stage import Server, bridge_with_local, environment
 
 
 @dataclass
@@ -59,11 +59,7 @@ class Terminal:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A bridge with the endpoint local."""
-    arguments = ("--OrbitExtension.local_endpoint=on", "--OrbitExtension.local_plugins=sysinfo,psij")
-    home = tmp_path_factory.mktemp("home")
-    with server(home, *arguments, command=("orbit_jupyter.terminal",)) as running:
-        with running.client() as client:
-            client.wait_for_endpoint("local", 30)
+    with bridge_with_local(tmp_path_factory.mktemp("home")) as running:
         yield running
 
 
