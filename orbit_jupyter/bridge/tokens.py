@@ -1,7 +1,7 @@
 """Tokens that let endpoints in: one file each, of which only a hash of the secret is kept.
 
-A folder of small files needs no lock: making a token is an exclusive create, revoking it is an unlink, and the
-server and the command line may do both at once.
+A folder of small files needs no lock: making a token is a rename of a whole file, revoking it is an unlink, and
+the server and the command line may do both at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from orbit_jupyter.protocol import InvalidFieldError, ResourceNotFoundError, check_name
+from orbit_jupyter.state import write_whole
 
 from .registry import Grant
 
@@ -111,12 +111,7 @@ class TokenStore:
         else:
             check_name(name, "name")
         token, record = _new(name, owner, lifetime)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written aside and renamed, so that a reader never sees half a record.
-        aside = self.folder / f".{record.id}.new"
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(record))
-        aside.rename(self._path(record.id))
+        write_whole(self._path(record.id), msgspec.json.encode(record))
         return token, record
 
     def records(self) -> list[TokenRecord]:

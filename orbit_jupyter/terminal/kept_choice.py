@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
+
+from orbit_jupyter.state import write_whole
 
 
 class KeptChoice:
@@ -30,16 +29,7 @@ class KeptChoice:
 
     def set(self, name: str) -> None:
         """Keep the choice."""
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, written = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({**self._all(), self._url: name}, file)
-            os.replace(written, self._file)  # never half a file, whoever writes beside
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(written)
-            raise
+        write_whole(self._file, json.dumps({**self._all(), self._url: name}).encode())
 
     def _all(self) -> dict[str, object]:
         try:
