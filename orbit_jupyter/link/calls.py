@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from orbit_jupyter.protocol import Fail, OverloadedError, Reply
+from orbit_jupyter.protocol import WINDOW, Cancel, Credit, Data, Fail, OverloadedError, Reply
 
-Answer = Callable[[Reply | Fail], None]
-"""Takes the one answer of a call; a second one is dropped."""
+from .pump import Pump
 
-Canceller = Callable[[str], None]
-"""Tells a handler that nobody waits any more, and why."""
+Answer = Callable[[Reply | Fail | Data | Credit], None]
+"""Takes what the handler's side says: credit for the body, then one `Reply` or `Fail`.
+
+After a `Reply` with `more` come `Data` frames, the last of them with `end`, or a `Fail`. What follows the end is
+dropped. The frames' ids don't matter: each hop puts its own.
+"""
+
+Onward = Callable[[Cancel | Data | Credit], None]
+"""Takes what the caller's side says after the call: the rest of its body, credit, that nobody waits any more."""
 
 T = TypeVar("T")
 
 
 class Outgoing(Generic[T]):
-    """Calls that this side has made and that have no answer yet.
+    """Calls that this side has made and that haven't ended.
 
     Parameters
     ----------
@@ -29,12 +35,10 @@ class Outgoing(Generic[T]):
         self._limit = limit
         self._last = 0
         self._open: dict[int, T] = {}
+        self.get = self._open.get
 
     def __len__(self) -> int:
         return len(self._open)
-
-    def __getitem__(self, id: int) -> T:
-        return self._open[id]
 
     def open(self, entry: T) -> int:
         """Note `entry` and return its id.
@@ -64,6 +68,21 @@ class Outgoing(Generic[T]):
         return entries
 
 
+class Begun:
+    """A call of the far side that this side is working on."""
+
+    __slots__ = ("onward", "pump", "streaming", "window")
+
+    def __init__(self) -> None:
+        self.onward: Onward | None = None
+        self.streaming = False
+        """Whether its answer has begun."""
+        self.window = WINDOW
+        """Bytes of its body that may still come."""
+        self.pump: Pump | None = None
+        """Sends a long answer, once the handler is done."""
+
+
 class Incoming:
     """Calls of the far side that this side is working on.
 
@@ -75,7 +94,8 @@ class Incoming:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: dict[int, Canceller | None] = {}
+        self._open: dict[int, Begun] = {}
+        self.get = self._open.get
 
     def __len__(self) -> int:
         return len(self._open)
@@ -93,35 +113,29 @@ class Incoming:
                 status=OverloadedError.default_status,
                 data={"retry_after": 1},
             )
-        self._open[id] = None
+        self._open[id] = Begun()
         return None
 
-    def set_canceller(self, id: int, canceller: Canceller | None) -> None:
-        """Note how to cancel call `id`, unless it was answered meanwhile."""
-        if id in self._open:
-            self._open[id] = canceller
+    def set_onward(self, id: int, onward: Onward | None) -> None:
+        """Note who takes what the caller says, unless the call has ended meanwhile."""
+        begun = self._open.get(id)
+        if begun is not None:
+            begun.onward = onward
 
-    def answered(self, id: int) -> bool:
-        """Return whether this is the first answer to call `id`, and so the one to send."""
-        return self._open.pop(id, _MISSING) is not _MISSING
+    def end(self, id: int) -> bool:
+        """Take the call out; return whether it was there, so that this is its one end."""
+        return self._open.pop(id, None) is not None
 
     def cancel(self, id: int, reason: str) -> None:
         """Tell the handler of call `id`. It still owes its one answer."""
-        canceller = self._open.get(id)
-        if canceller is not None:
-            canceller(reason)
+        begun = self._open.get(id)
+        if begun is not None and begun.onward is not None:
+            begun.onward(Cancel(0, reason))
 
     def cancel_all(self, reason: str) -> None:
         """Tell every handler and forget them: there is nobody left to answer."""
-        cancellers = list(self._open.values())
+        open = list(self._open.values())
         self._open.clear()
-        for canceller in cancellers:
-            if canceller is not None:
-                canceller(reason)
-
-
-def _missing(_reason: str) -> None:
-    raise AssertionError("not a canceller")
-
-
-_MISSING: Canceller = _missing
+        for begun in open:
+            if begun.onward is not None:
+                begun.onward(Cancel(0, reason))

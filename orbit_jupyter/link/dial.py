@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -111,6 +112,35 @@ async def dial_for_ever(
         reraise=True,
     )
     return await retrying(dial_once, connect, hello)
+
+
+class Redials:
+    """Waits before a new connection where the last ones broke at once: none of them was a failed try.
+
+    Parameters
+    ----------
+    first, longest
+        As of `dial_for_ever`.
+    lasting
+        Seconds after which a connection counts as one that stood.
+    """
+
+    def __init__(self, first: float = 0.5, longest: float = 30.0, lasting: float = 1.0) -> None:
+        self._first, self._longest, self._lasting = first, longest, lasting
+        self._began = 0.0
+        self._short = 0
+
+    def begin(self) -> None:
+        """Note that a connection stands."""
+        self._began = asyncio.get_running_loop().time()
+
+    async def wait(self) -> None:
+        """Wait after it broke: not at all where it stood for a while."""
+        stood = asyncio.get_running_loop().time() - self._began >= self._lasting
+        self._short = 0 if stood else self._short + 1
+        if self._short > 1:  # one may be chance, and its calls are in flight
+            # Not for secrecy: only so that many diallers don't come at once.
+            await asyncio.sleep(random.uniform(0, min(self._longest, self._first * 2**self._short)))  # noqa: S311
 
 
 def _say(state: RetryCallState) -> None:

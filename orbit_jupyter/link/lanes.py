@@ -1,11 +1,15 @@
-"""What goes out next: control before calls before events before bulk before goodbye; bulk fairly by stream."""
+"""What goes out next: control before calls before events before bulk before goodbye; bulk fairly by stream.
+
+Pings and acknowledgements of frames go before everything. They and the goodbye aren't counted: they belong to one
+socket, while all else is sent again over the next one where it was lost.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from enum import IntEnum
 
-from orbit_jupyter.protocol import AnyFrame, Bye, Call, Data, Events, Fail, Reply
+from orbit_jupyter.protocol import AnyFrame, Bye, Call, Data, Events, Fail, Ping, Pong, Reply, Seen
 
 BULK_BODY = 32 * 2**10
 """Bytes from which a body waits behind small calls."""
@@ -14,11 +18,17 @@ BULK_BODY = 32 * 2**10
 class Lane(IntEnum):
     """Lower goes first."""
 
-    CONTROL = 0
-    CALL = 1
-    EVENT = 2
-    BULK = 3
-    LAST = 4
+    BEAT = 0
+    CONTROL = 1
+    CALL = 2
+    EVENT = 3
+    BULK = 4
+    LAST = 5
+
+    @property
+    def counted(self) -> bool:
+        """Whether its frames are kept until they have arrived."""
+        return Lane.BEAT < self < Lane.LAST
 
 
 def lane_of(frame: AnyFrame) -> Lane:
@@ -31,6 +41,8 @@ def lane_of(frame: AnyFrame) -> Lane:
         return Lane.EVENT
     if isinstance(frame, Bye):
         return Lane.LAST
+    if isinstance(frame, Ping | Pong | Seen):
+        return Lane.BEAT
     return Lane.CALL if isinstance(frame, Fail) else Lane.CONTROL
 
 
@@ -50,20 +62,31 @@ class Lanes:
         else:
             self._lanes[lane].append(data)
 
-    def pop(self) -> bytes | None:
+    def pop(self) -> tuple[Lane, bytes] | None:
         """Take out what goes next, or None."""
-        for lane in (Lane.CONTROL, Lane.CALL, Lane.EVENT):
+        for lane in (Lane.BEAT, Lane.CONTROL, Lane.CALL, Lane.EVENT):
             if self._lanes[lane]:
-                return self._taken(self._lanes[lane].popleft())
+                return self._taken(lane, self._lanes[lane].popleft())
         if not self._bulk:
             last = self._lanes[Lane.LAST]
-            return self._taken(last.popleft()) if last else None
+            return self._taken(Lane.LAST, last.popleft()) if last else None
         stream, waiting = self._bulk.popitem(last=False)
         data = waiting.popleft()
         if waiting:
             self._bulk[stream] = waiting  # to the end: every stream has its turn
-        return self._taken(data)
+        return self._taken(Lane.BULK, data)
 
-    def _taken(self, data: bytes) -> bytes:
+    def drop_uncounted(self) -> None:
+        """Forget what was meant for a socket that is gone."""
+        for lane in (Lane.BEAT, Lane.LAST):
+            while self._lanes[lane]:
+                self._taken(lane, self._lanes[lane].popleft())
+
+    def beat(self) -> bytes | None:
+        """Take out a ping, or None: those go also while everything else has to wait."""
+        beats = self._lanes[Lane.BEAT]
+        return self._taken(Lane.BEAT, beats.popleft())[1] if beats else None
+
+    def _taken(self, lane: Lane, data: bytes) -> tuple[Lane, bytes]:
         self.size -= len(data)
-        return data
+        return lane, data

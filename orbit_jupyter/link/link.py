@@ -1,95 +1,78 @@
-"""A connection that keeps its promises: one answer a call, time left, cancel, lanes, bounded queues.
-
-Everything here belongs to one event loop. Who has another thread hops.
-"""
+"""A connection that keeps its promises: one answer a call, time left, cancel, streams, bounded queues."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
 from orbit_jupyter.protocol import (
-    MAX_BODY,
+    CHUNK,
+    WINDOW,
     AnyFrame,
     BadRequestError,
     Bye,
     Call,
+    CallCancelledError,
     Cancel,
+    Credit,
+    Data,
     DeadlineError,
     EndpointDisconnectedError,
     Fail,
     OrbitError,
     OverloadedError,
-    Ping,
     PluginError,
-    Pong,
+    ProtocolError,
     Reply,
     TooLargeError,
     UnreadableFrameError,
-    decode,
-    encode,
     error_from,
     fail_from,
 )
 
-from .calls import Answer, Canceller, Incoming, Outgoing
-from .lanes import Lane, Lanes, lane_of
-from .liveness import Liveness, State
-from .transport import Transport, TransportClosedError
+from .calls import Answer, Begun, Incoming, Onward, Outgoing
+from .carrier import Carrier, Limits
+from .gather import whole_answer
+from .lanes import Lane, lane_of
+from .liveness import State
+from .pump import Pump
+from .transport import Transport
 
 log = logging.getLogger("orbit.link")
 
-CallHandler = Callable[[Call, Answer], Canceller | None]
-"""Begins a call and returns how to cancel it; must not block and must not raise."""
+CallHandler = Callable[[Call, Answer], Onward | None]
+"""Begins a call and returns who takes what its caller says further; must not block and must not raise."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The bounds of one link."""
-
-    outgoing_calls: int = 10_000
-    incoming_calls: int = 10_000
-    queued_bytes: int = 64 * 2**20
-    """Beyond it calls are refused and answers are replaced by a refusal; events wait with their sender."""
-    ping_interval: float = 5.0
-    suspect_after: float = 5.0
-    lost_after: float = 30.0
-
-
-@dataclass(frozen=True)
-class Down:
-    """How a link ended."""
-
-    reason: str
-    bye: Bye | None = None
-
-
-@dataclass
 class _Waiting:
-    on_answer: Answer
-    bulk: bool
-    timer: asyncio.TimerHandle | None = field(default=None)
+    """A call of ours that hasn't ended."""
+
+    __slots__ = ("bulk", "moved", "on_answer", "pump", "streaming", "timer", "window")
+
+    def __init__(self, on_answer: Answer, bulk: bool) -> None:
+        self.on_answer, self.bulk = on_answer, bulk
+        self.timer: asyncio.TimerHandle | None = None
+        self.streaming = False
+        """Whether its answer has begun."""
+        self.window = WINDOW
+        """Bytes of its answer that may still come."""
+        self.moved = 0.0
+        """When the last piece of a body went or came; 0: there was none."""
+        self.pump: Pump | None = None
 
 
 # What the codec raises for text with lone surrogates and numbers beyond 64 bits.
 _UNENCODABLE = (TypeError, ValueError, OverflowError)
 
 
-def _check_size(body: bytes) -> None:
-    """Refuse what would break the connection, and with it every other call."""
-    if len(body) > MAX_BODY:
-        raise TooLargeError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY}")
-
-
 def _gone(reason: str) -> OrbitError:
     return EndpointDisconnectedError(f"the connection went away before the answer came: {reason}")
 
 
-class Link:
+class Link(Carrier):
     """One end of a link over a transport.
 
     Parameters
@@ -116,55 +99,57 @@ class Link:
         lost_error: Callable[[str], OrbitError] = _gone,
         limits: Limits | None = None,
     ) -> None:
-        self.limits = limits or Limits()
-        self._loop = asyncio.get_running_loop()
-        self._transport = transport
-        self._on_call, self._on_frame, self._on_state = on_call, on_frame, on_state
+        super().__init__(transport, limits=limits or Limits(), on_state=on_state)
+        self._on_call, self._on_frame = on_call, on_frame
         self._lost_error = lost_error
         self._outgoing: Outgoing[_Waiting] = Outgoing(self.limits.outgoing_calls)
         self._incoming = Incoming(self.limits.incoming_calls)
-        self._lanes = Lanes()
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._bye: Bye | None = None
-        self.liveness = Liveness(
-            self._loop.time(),
-            interval=self.limits.ping_interval,
-            suspect_after=self.limits.suspect_after,
-            lost_after=self.limits.lost_after,
-        )
-        self.closed: asyncio.Future[Down] = self._loop.create_future()
-        self._tasks = [self._loop.create_task(self._write()), self._loop.create_task(self._watch())]
 
-    # -- calls of ours ------------------------------------------------------------------------------------------
+    # -- calls of ours -----------------------------------------------------------------------------------------
 
     def call(self, call: Call, on_answer: Answer) -> int:
-        """Send a call (its `id` is replaced by this hop's own) and return the id to cancel it by.
+        """Send a call (its `id` is replaced by this hop's own) and return the id to go on with it.
 
-        `on_answer` is called exactly once, whatever dies on the way, also from within this method.
+        `on_answer` gets one end, whatever dies on the way, also from within this method; see `Answer`. A body that
+        is longer than a piece goes as a stream.
         """
         if self.closed.done():
             on_answer(fail_from(self._lost_error(self.closed.result().reason)))
             return 0
         waiting = _Waiting(on_answer, lane_of(call) is Lane.BULK)
         try:
-            _check_size(call.body)
             if self._lanes.size > self.limits.queued_bytes:
                 raise OverloadedError("the link's send queue is full", data={"retry_after": 1})
             id = self._outgoing.open(waiting)
-        except (OverloadedError, TooLargeError) as error:
+        except OverloadedError as error:
             on_answer(fail_from(error))
             return 0
         waiting.timer = self._loop.call_later(max(0.0, call.time_left), self._expire, id, call.time_left)
         try:
-            self.send(msgspec.structs.replace(call, id=id))
+            if len(call.body) > CHUNK and not call.more:
+                waiting.bulk = True
+                waiting.pump = Pump(call.body, lambda data, end: self._send_piece(id, waiting, data, end))
+                self.send(msgspec.structs.replace(call, id=id, body=b"", more=True))
+                waiting.pump.run()
+            else:
+                self.send(msgspec.structs.replace(call, id=id))
+        except TooLargeError as error:
+            self._settle(fail_from(error, id))
         except _UNENCODABLE as error:
             self._settle(fail_from(BadRequestError(f"the call can't be sent: {error}"), id))
         return id
 
-    async def request(self, call: Call) -> Reply:
-        """Send a call and wait for its answer. Cancelling the waiting cancels the call at the far side too.
+    def _send_piece(self, id: int, waiting: _Waiting, data: bytes, end: bool) -> None:
+        waiting.moved = self._loop.time()
+        self.send(Data(id, data, end))
+
+    async def request(self, call: Call, *, limit: int = 2**31) -> Reply:
+        """Send a call and wait for its whole answer. Cancelling the waiting cancels the call at the far side too.
+
+        Parameters
+        ----------
+        limit
+            Bytes of the answer's body at most.
 
         Raises
         ------
@@ -172,12 +157,13 @@ class Link:
             As the far side, or the way there, failed.
         """
         answered: asyncio.Future[Reply | Fail] = self._loop.create_future()
+        id = 0
 
         def on_answer(answer: Reply | Fail) -> None:
             if not answered.done():
                 answered.set_result(answer)
 
-        id = self.call(call, on_answer)
+        id = self.call(call, whole_answer(on_answer, lambda frame: self.onward(id, frame), limit))
         try:
             answer = await answered
         except asyncio.CancelledError:
@@ -187,91 +173,147 @@ class Link:
             raise error_from(answer)
         return answer
 
+    def onward(self, id: int, frame: Cancel | Data | Credit) -> None:
+        """Say something more in call `id`: the rest of its body, credit for the answer, or that nobody waits."""
+        waiting = self._outgoing.get(id)
+        if waiting is None:
+            return
+        if isinstance(frame, Cancel):
+            self.cancel(id, frame.reason)
+        elif isinstance(frame, Credit):
+            waiting.window += frame.size
+            self.send(Credit(id, frame.size))
+        elif self._lanes.size > self.limits.queued_bytes:
+            self._break(id, OverloadedError("the link's send queue is full", data={"retry_after": 1}))
+        else:
+            waiting.bulk = True
+            self._send_piece(id, waiting, frame.data, frame.end)
+
     def cancel(self, id: int, reason: str = "") -> None:
         """Tell the far side that nobody waits for call `id`. It answers all the same, once."""
-        try:
-            waiting = self._outgoing[id]
-        except KeyError:
-            return
-        # A cancel must not overtake the call that it cancels.
-        self._push(Lane.BULK if waiting.bulk else Lane.CALL, Cancel(id=id, reason=reason), id)
+        waiting = self._outgoing.get(id)
+        if waiting is not None:
+            # A cancel must not overtake the call that it cancels.
+            lane = Lane.BULK if waiting.bulk and waiting.pump is None else Lane.CALL
+            waiting.pump = None
+            self._push(lane, Cancel(id=id, reason=reason), id)
+
+    def _break(self, id: int, error: OrbitError, reason: str = "") -> None:
+        """End a call of ours with an error of this side."""
+        self.cancel(id, reason or error.message)
+        self._settle(fail_from(error, id))
 
     def _expire(self, id: int, seconds: float) -> None:
-        self.cancel(id, "its time is over")
-        waiting = self._outgoing.close(id)
-        if waiting is not None:
-            waiting.on_answer(fail_from(DeadlineError(f"no answer within {seconds:g} s, the time that was given")))
+        waiting = self._outgoing.get(id)
+        if waiting is None:
+            return
+        left = waiting.moved + seconds - self._loop.time() if waiting.moved else 0.0
+        if left > 0.001:  # while a body moves, the time is for standing still
+            waiting.timer = self._loop.call_later(left, self._expire, id, seconds)
+            return
+        error = DeadlineError(f"no answer within {seconds:g} s, the time that was given")
+        self._break(id, error, "its time is over")
 
     def _settle(self, answer: Reply | Fail) -> None:
-        waiting = self._outgoing.close(answer.id)
+        waiting = self._outgoing.get(answer.id)
         if waiting is None:
             log.debug("an answer to call %d came late and is dropped", answer.id)
             return
-        if waiting.timer is not None:
-            waiting.timer.cancel()
+        if isinstance(answer, Reply):
+            if waiting.streaming:
+                self._break(answer.id, ProtocolError("the far side answered twice"))
+                return
+            if answer.more:
+                waiting.streaming = True
+                waiting.moved = self._loop.time()
+                waiting.on_answer(answer)
+                return
+        self._end_call(answer.id, waiting)
         waiting.on_answer(answer)
 
-    # -- frames in and out ---------------------------------------------------------------------------------------
+    def _end_call(self, id: int, waiting: _Waiting) -> None:
+        self._outgoing.close(id)
+        waiting.pump = None
+        if waiting.timer is not None:
+            waiting.timer.cancel()
 
-    def send(self, frame: AnyFrame) -> None:
-        """Queue a frame. Frames after the link went down are dropped."""
-        self._push(lane_of(frame), frame, getattr(frame, "id", 0))
+    # -- frames in ---------------------------------------------------------------------------------------------
 
-    async def writable(self) -> None:
-        """Wait until the send queue has room; for senders that can wait, as events do."""
-        await self._room.wait()
-
-    def _push(self, lane: Lane, frame: AnyFrame, stream: int = 0) -> None:
-        if self.closed.done():
-            return
-        data = encode(frame)
-        try:
-            if lane <= Lane.CALL and not self._lanes.size and self._transport.send_now(data):
-                return
-        except TransportClosedError as error:
-            self.down(str(error))
-            return
-        self._lanes.push(lane, data, stream)
-        if self._lanes.size > self.limits.queued_bytes // 4:
-            self._room.clear()
-        self._wake.set()
-
-    def feed(self, data: bytes) -> None:
-        """Take one message from the far side; what comes after the end is dropped."""
-        if self.closed.done():
-            return
-        try:
-            frame = decode(data)
-        except UnreadableFrameError as error:
-            self._unreadable(error)
-            return
-        if self.liveness.heard(self._loop.time()) != self._state:
-            self._say_state()
+    def _take(self, frame: AnyFrame) -> None:
         if isinstance(frame, Reply | Fail):
             self._settle(frame)
         elif isinstance(frame, Call):
             self._begin(frame)
+        elif isinstance(frame, Data | Credit):
+            if frame.back:
+                self._take_back(frame)
+            else:
+                self._take_onward(frame)
         elif isinstance(frame, Cancel):
-            self._incoming.cancel(frame.id, frame.reason)
-        elif isinstance(frame, Ping):
-            self.send(Pong(frame.time))
-        elif isinstance(frame, Pong):
-            self.liveness.heard(self._loop.time(), frame.time)
-        elif isinstance(frame, Bye):
-            self._bye = frame
-            self.down(frame.reason)
+            self._cancelled(frame)
         elif self._on_frame is not None:
             self._on_frame(frame)
+
+    def _take_back(self, frame: Data | Credit) -> None:
+        """Take what the handler's side says in a call of ours."""
+        waiting = self._outgoing.get(frame.id)
+        if waiting is None:
+            return
+        waiting.moved = self._loop.time()
+        if isinstance(frame, Credit):
+            if waiting.pump is not None:
+                waiting.pump.grant(frame.size)
+            else:
+                waiting.on_answer(frame)
+            return
+        waiting.window -= len(frame.data)
+        if waiting.window < 0 or not waiting.streaming:
+            self._break(frame.id, ProtocolError("the far side sent more of its answer than it was asked for"))
+            return
+        if frame.end:
+            self._end_call(frame.id, waiting)
+        waiting.on_answer(frame)
+
+    def _take_onward(self, frame: Data | Credit) -> None:
+        """Take what the caller's side says in a call of its own."""
+        begun = self._incoming.get(frame.id)
+        if begun is None:
+            return
+        if isinstance(frame, Data):
+            begun.window -= len(frame.data)
+            if begun.window < 0:
+                self._fail_begun(frame.id, ProtocolError("the caller sent more of its body than it was asked for"))
+                return
+        elif begun.pump is not None:
+            begun.pump.grant(frame.size)
+            return
+        if begun.onward is not None:
+            begun.onward(frame)
+
+    def _cancelled(self, frame: Cancel) -> None:
+        begun = self._incoming.get(frame.id)
+        if begun is not None and begun.pump is not None:  # the handler is done, and its answer on the way
+            begun.pump = None
+            self._fail_begun(frame.id, CallCancelledError("the call was cancelled"))
+        else:
+            self._incoming.cancel(frame.id, frame.reason)
+
+    def _fail_begun(self, id: int, error: OrbitError) -> None:
+        self._incoming.cancel(id, error.message)
+        if self._incoming.end(id):
+            self.send(fail_from(error, id))
 
     def _unreadable(self, error: UnreadableFrameError) -> None:
         log.warning("%s", error)
         if error.id is not None and error.kind in ("reply", "fail"):
-            self._settle(fail_from(error, error.id))
+            self._break(error.id, error)  # what it began may go on at the far side
         elif error.kind is not None:
             self.send(fail_from(error, error.id or 0))
         else:
             self.send(Bye(reason=str(error), code=error.code))
             self.down(str(error))
+
+    # -- calls of the far side ---------------------------------------------------------------------------------
 
     def _begin(self, call: Call) -> None:
         id = call.id
@@ -280,113 +322,59 @@ class Link:
             self.send(refusal)
             return
 
-        def answer(reply: Reply | Fail) -> None:
-            if self._incoming.answered(id):
-                self._send_answer(msgspec.structs.replace(reply, id=id))
+        def answer(frame: Reply | Fail | Data | Credit) -> None:
+            begun = self._incoming.get(id)
+            if begun is not None:
+                self._answer(id, begun, frame)
 
-        self._incoming.set_canceller(id, self._on_call(call, answer))
+        self._incoming.set_onward(id, self._on_call(call, answer))
 
-    def _send_answer(self, reply: Reply | Fail) -> None:
+    def _answer(self, id: int, begun: Begun, frame: Reply | Fail | Data | Credit) -> None:
         try:
-            if isinstance(reply, Reply):
-                _check_size(reply.body)
-                if self._lanes.size > self.limits.queued_bytes:
-                    raise OverloadedError("the answer found the send queue full", data={"retry_after": 1})
-            self.send(reply)
-        except OrbitError as error:
-            self.send(fail_from(error, reply.id))
-        except _UNENCODABLE as error:
-            self.send(fail_from(PluginError(f"the answer can't be sent: {error}"), reply.id))
-
-    # -- the thin shell ------------------------------------------------------------------------------------------
-
-    async def run(self) -> Down:
-        """Read the transport until it ends; for transports that are read, not pushed."""
-        try:
-            while not self.closed.done():
-                self.feed(await self._transport.receive())
-        except TransportClosedError as error:
-            self.down(str(error))
-        finally:
-            self.down("the link was stopped")
-            await self._finish()
-        return self.closed.result()
-
-    def finish_by_itself(self) -> None:
-        """Close the transport once the link is down; for transports that push, whose link nobody runs."""
-
-        def finish(_: object) -> None:
-            self._ending = self._loop.create_task(self._finish())
-
-        self.closed.add_done_callback(finish)
-
-    _ending: asyncio.Task[None] | None = None
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while (data := self._lanes.pop()) is not None:
-                    await self._transport.send(data)
-                    if self._lanes.size <= self.limits.queued_bytes // 8:
-                        self._room.set()
-                if self.closed.done():
-                    return
-        except TransportClosedError as error:
-            self.down(str(error))
-        except Exception as error:
-            log.exception("the link's writer failed")
-            self.down(f"the writer failed: {error}")
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self.limits.ping_interval)
-            now = self._loop.time()
-            before = self.liveness.state
-            if self.liveness.look(now) == "lost":
-                self.down(f"nothing was heard for {self.limits.lost_after:g} s")
-                await self._transport.close(1001, "nothing was heard")
+            if isinstance(frame, Credit):
+                begun.window += frame.size
+                self.send(Credit(id, frame.size, back=True))
                 return
-            if self.liveness.state != before:
-                self._say_state()
-            self.send(Ping(now))
+            if self._lanes.size > self.limits.queued_bytes and not isinstance(frame, Fail):
+                raise OverloadedError("the answer found the send queue full", data={"retry_after": 1})
+            if isinstance(frame, Data):
+                if frame.end:
+                    self._incoming.end(id)
+                self.send(Data(id, frame.data, frame.end, back=True))
+            elif isinstance(frame, Reply) and (frame.more or len(frame.body) > CHUNK):
+                self._answer_begins(id, begun, frame)
+            else:
+                self._incoming.end(id)
+                self.send(msgspec.structs.replace(frame, id=id))
+        except OrbitError as error:
+            self._incoming.cancel(id, error.message)
+            self._incoming.end(id)
+            self.send(fail_from(error, id))
+        except _UNENCODABLE as error:
+            self._incoming.end(id)
+            self.send(fail_from(PluginError(f"the answer can't be sent: {error}"), id))
 
-    _state: State = "present"
-
-    def _say_state(self) -> None:
-        self._state = self.liveness.state
-        if self._on_state is not None:
-            self._on_state(self._state)
-
-    def down(self, reason: str) -> None:
-        """Note that the link has ended: open calls end now, handlers are told. A second time does nothing."""
-        if self.closed.done():
+    def _answer_begins(self, id: int, begun: Begun, reply: Reply) -> None:
+        if begun.streaming or begun.pump is not None:
             return
-        self.closed.set_result(Down(reason, self._bye))
-        self._room.set()
-        self._wake.set()  # the writer sends what is queued, a Bye above all, and ends
-        watcher = self._tasks[1]
-        if watcher is not asyncio.current_task():  # who gives the link up closes its transport, too
-            watcher.cancel()
+        if reply.more:
+            begun.streaming = True
+            self.send(msgspec.structs.replace(reply, id=id))
+            return
+
+        def send(data: bytes, end: bool) -> None:
+            if end:
+                self._incoming.end(id)
+            self.send(Data(id, data, end, back=True))
+
+        begun.pump = Pump(reply.body, send)
+        self.send(msgspec.structs.replace(reply, id=id, body=b"", more=True))
+        begun.pump.run()
+
+    def _ended(self, reason: str) -> None:
         failed = fail_from(self._lost_error(reason))
         for waiting in self._outgoing.close_all():
             if waiting.timer is not None:
                 waiting.timer.cancel()
             waiting.on_answer(failed)
         self._incoming.cancel_all(reason)
-
-    async def close(self, bye: Bye | None = None) -> None:
-        """Say goodbye, send what is queued, and close the transport."""
-        if bye is not None:
-            self.send(bye)
-        self.down(bye.reason if bye is not None else "closed here")
-        await self._finish(bye.reason if bye is not None else "")
-
-    async def _finish(self, reason: str = "") -> None:
-        writer, watcher = self._tasks
-        watcher.cancel()
-        await asyncio.wait({writer}, timeout=2)
-        writer.cancel()
-        await self._transport.close(1000, reason)
-        await asyncio.gather(writer, watcher, return_exceptions=True)

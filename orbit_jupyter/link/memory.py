@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import NoReturn
 
 from .transport import TransportClosedError
 
@@ -14,6 +16,7 @@ class MemoryTransport:
         self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue(room)
         self._closed = asyncio.Event()
         self._reason = ""
+        self._putting = False
         self.peer: MemoryTransport = self
 
     async def send(self, data: bytes) -> None:
@@ -27,6 +30,8 @@ class MemoryTransport:
     def send_now(self, data: bytes) -> bool:
         if self._closed.is_set():
             raise TransportClosedError(self._reason, 1000)
+        if self._putting:
+            return False  # it would overtake what waits for room
         try:
             self.peer._inbox.put_nowait(data)
         except asyncio.QueueFull:
@@ -34,6 +39,7 @@ class MemoryTransport:
         return True
 
     async def _put_or_closed(self, data: bytes) -> None:
+        self._putting = True
         put = asyncio.ensure_future(self.peer._inbox.put(data))
         closed = asyncio.ensure_future(self._closed.wait())
         try:
@@ -41,6 +47,7 @@ class MemoryTransport:
             if not put.done():
                 raise TransportClosedError(self._reason, 1000)
         finally:
+            self._putting = False
             put.cancel()
             closed.cancel()
 
@@ -51,6 +58,10 @@ class MemoryTransport:
         if data is None:
             raise TransportClosedError(self._reason, 1000)
         return data
+
+    async def deliver(self, take: Callable[[bytes], None]) -> NoReturn:
+        while True:
+            take(await self.receive())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         for end in (self, self.peer):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
+from typing import NoReturn
 
 from orbit_jupyter.protocol import MAX_FRAME
 
@@ -45,6 +47,10 @@ class StreamTransport:
             return await self._reader.readexactly(size)
         except (OSError, asyncio.IncompleteReadError) as error:
             raise TransportClosedError("the other process closed the connection") from error
+
+    async def deliver(self, take: Callable[[bytes], None]) -> NoReturn:
+        while True:
+            take(await self.receive())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self._writer.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NoReturn, Protocol
 
 
 class TransportClosedError(Exception):
@@ -42,6 +43,14 @@ class Transport(Protocol):
 
     async def receive(self) -> bytes:
         """Return the next message.
+
+        Raises
+        ------
+        TransportClosedError
+        """
+
+    async def deliver(self, take: Callable[[bytes], None]) -> NoReturn:
+        """Have each message from now on taken as it comes, until there are no more.
 
         Raises
         ------

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
-from websockets.protocol import State
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event, State
 
 from orbit_jupyter.protocol import (
     MAX_FRAME,
@@ -18,6 +23,60 @@ from orbit_jupyter.protocol import (
 
 from .address import Address
 from .transport import TransportClosedError
+from .unsent import keep_little_unsent
+
+CLOSE_TIME = 3.0
+"""Seconds that a goodbye may take, what waits before it included."""
+
+
+class _Connection(ClientConnection):
+    """A connection that hands each message on as it comes.
+
+    The library's own way is a coroutine that waits for each, which costs a turn of the loop a message.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._parts: list[bytes] = []
+        self._came: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._take: Callable[[bytes], None] = self._keep
+
+    def _keep(self, message: bytes) -> None:
+        self._came.append(message)
+        self._news.set()
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+        elif event.fin and not self._parts:
+            self._take(bytes(event.data))
+        else:  # in pieces, as proxies on the way may send it
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                whole = b"".join(self._parts)
+                self._parts.clear()
+                self._take(whole)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._news.set()
+
+    async def next_message(self) -> bytes:
+        """Return the next message; until `deliver` takes them."""
+        while not self._came:
+            if self.state is State.CLOSED:
+                raise self.protocol.close_exc
+            self._news.clear()
+            await self._news.wait()
+        return self._came.popleft()
+
+    async def deliver(self, take: Callable[[bytes], None]) -> None:
+        """Have `take` called with each message from now on; returns when the connection is closed."""
+        self._take = take
+        while self._came:
+            take(self._came.popleft())
+        await self.wait_closed()
 
 
 class WebSocketTransport:
@@ -43,14 +102,28 @@ class WebSocketTransport:
         return True
 
     async def receive(self) -> bytes:
+        connection = self._connection
         try:
-            data = await self._connection.recv()
+            if isinstance(connection, _Connection):
+                return await connection.next_message()
+            data = await connection.recv()
         except ConnectionClosed as error:
             raise _closed(error) from None
         return data if isinstance(data, bytes) else data.encode()
 
+    async def deliver(self, take: Callable[[bytes], None]) -> NoReturn:
+        if isinstance(self._connection, _Connection):
+            await self._connection.deliver(take)
+        while True:
+            take(await self.receive())
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self._connection.close(code, reason.encode()[:120].decode(errors="ignore"))
+        closing = self._connection.close(code, reason.encode()[:120].decode(errors="ignore"))
+        try:
+            await asyncio.wait_for(closing, CLOSE_TIME)
+        except asyncio.TimeoutError:
+            # The library waits for its buffer to go out first: of a half-open socket that is full it never does.
+            self._connection.transport.abort()
 
 
 async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketTransport:
@@ -83,6 +156,7 @@ async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketT
             ping_interval=None,  # the link has pings of its own, which measure both ends
             compression=None,  # bodies here are small or compressed already
             max_size=MAX_FRAME,
+            create_connection=_Connection,
         )
     except InvalidStatus as error:
         raise _refused(address, error.response.status_code) from None
@@ -98,6 +172,7 @@ async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketT
         raise BridgeConnectionError(
             f"no connection to the bridge at {address.url}: {error or 'timed out'}"
         ) from None
+    keep_little_unsent(connection.transport.get_extra_info("socket"))
     return WebSocketTransport(connection)
 
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from orbit_jupyter.protocol import CallCancelledError, fail_from
+from orbit_jupyter.protocol import CallCancelledError, Cancel, Credit, Data, fail_from
 
-from .calls import Answer, Canceller
+from .calls import Answer, Onward
 
 
-def begin(work: Coroutine[Any, Any, None], answer: Answer) -> Canceller:
+def begin(work: Coroutine[Any, Any, None], answer: Answer) -> Onward:
     """Run a coroutine that answers a call, and return how to cancel it.
 
     Where it is cancelled, also before it first came to run, the call is answered with that.
@@ -22,8 +22,9 @@ def begin(work: Coroutine[Any, Any, None], answer: Answer) -> Canceller:
         if task.cancelled():
             answer(fail_from(CallCancelledError("the call was cancelled")))
 
-    def cancel(_reason: str) -> None:
-        task.cancel()
+    def onward(frame: Cancel | Data | Credit) -> None:
+        if isinstance(frame, Cancel):
+            task.cancel()
 
     task.add_done_callback(ended)
-    return cancel
+    return onward

@@ -1,6 +1,6 @@
 """Frames, codec, errors and handshake of Orbit's native protocol: pure, no I/O."""
 
-from .codec import MAX_BODY, MAX_EVENT, MAX_FRAME, UnreadableFrameError, decode, encode
+from .codec import CHUNK, MAX_BODY, MAX_EVENT, MAX_FRAME, WINDOW, UnreadableFrameError, decode, encode
 from .errors import (
     BadRequestError,
     BridgeConnectionError,
@@ -49,6 +49,7 @@ from .frames import (
     Principal,
     Reply,
     Role,
+    Seen,
     Subscribe,
     Topology,
     Welcome,
@@ -57,12 +58,14 @@ from .handshake import PROTOCOL, choose_version, refuse_version
 from .names import NAME, RESERVED, check_name
 
 __all__ = [
+    "CHUNK",
     "MAX_BODY",
     "MAX_EVENT",
     "MAX_FRAME",
     "NAME",
     "PROTOCOL",
     "RESERVED",
+    "WINDOW",
     "Ack",
     "AnyFrame",
     "BadRequestError",
@@ -102,6 +105,7 @@ __all__ = [
     "ResourceNotFoundError",
     "Role",
     "RouteNotFoundError",
+    "Seen",
     "SessionExpiredError",
     "SessionNotFoundError",
     "Subscribe",

@@ -12,8 +12,14 @@ from .frames import AnyFrame
 MAX_FRAME = 10 * 2**20
 """Bytes; Jupyter's servers close a WebSocket on a larger message."""
 
-MAX_BODY = 8 * 2**20
-"""Bytes of a body that travels in one frame."""
+CHUNK = 256 * 2**10
+"""Bytes of a body in one frame; a longer one travels as a stream."""
+
+WINDOW = 2**20
+"""Bytes of a stream that may be under way before its reader has asked for more."""
+
+MAX_BODY = 64 * 2**20
+"""Bytes of a body that is put together again for a handler that doesn't read streams."""
 
 MAX_EVENT = 64 * 2**10
 """Bytes of one event's data; more belongs into a call."""
@@ -53,7 +59,8 @@ def decode(data: bytes) -> AnyFrame:
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableFrameError(f"a frame can't be read: {error}", *_kind_and_id(data)) from None
+        # What it quotes of the frame may be as long as that, and goes into a log and an answer.
+        raise UnreadableFrameError(f"a frame can't be read: {str(error)[:500]}", *_kind_and_id(data)) from None
 
 
 def _kind_and_id(data: bytes) -> tuple[str | None, int | None]:

@@ -96,6 +96,10 @@ class Hello(Frame, frozen=True, tag="hello"):
     capabilities: tuple[str, ...] = ()
     plugins: dict[str, PluginInfo] = {}
     host: HostFacts = HostFacts()
+    session: str = ""
+    """What a `Welcome` called the connection that is to go on; empty: a new one."""
+    received: int = 0
+    """How many counted frames have come over that connection; the far side sends the later ones again."""
 
 
 class Welcome(Frame, frozen=True, tag="welcome"):
@@ -111,6 +115,14 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     capabilities: tuple[str, ...] = ()
     user: str = ""
     """Who the bridge takes the dialler for."""
+    session: str = ""
+    """Names this connection, so that it can go on over another socket. A secret of the two ends."""
+    resumed: bool = False
+    """Whether the connection goes on that the `Hello` named: nothing in flight was lost."""
+    received: int = 0
+    """As in `Hello`."""
+    resume_for: float = 0.0
+    """Seconds that the bridge keeps the connection without a socket; 0: it doesn't."""
 
 
 class Call(Frame, frozen=True, tag="call"):
@@ -164,13 +176,17 @@ class Data(Frame, frozen=True, tag="data"):
     id: int
     data: bytes
     end: bool = False
+    back: bool = False
+    """Whether it travels from the handler to the caller, as an answer does; the id is the caller's in any case."""
 
 
 class Credit(Frame, frozen=True, tag="credit"):
-    """How many more bytes of a stream the reader takes."""
+    """How many more bytes of a stream the reader takes, beyond the first MiB."""
 
     id: int
     size: int
+    back: bool = False
+    """Whether it travels from the handler to the caller."""
 
 
 class Cancel(Frame, frozen=True, tag="cancel"):
@@ -238,12 +254,25 @@ class Ping(Frame, frozen=True, tag="ping"):
     """Are you there? `time` comes back as it is."""
 
     time: float
+    received: int = 0
+    """As in `Seen`."""
 
 
 class Pong(Frame, frozen=True, tag="pong"):
     """I am here."""
 
     time: float
+    received: int = 0
+    """As in `Seen`."""
+
+
+class Seen(Frame, frozen=True, tag="seen"):
+    """So many counted frames have come: those need not be kept any more for a connection that breaks.
+
+    Counted are all frames but `Hello`, `Welcome`, `Ping`, `Pong`, `Seen` and `Bye`.
+    """
+
+    received: int
 
 
 class Bye(Frame, frozen=True, tag="bye"):
@@ -272,5 +301,6 @@ AnyFrame = (
     | Listeners
     | Ping
     | Pong
+    | Seen
     | Bye
 )

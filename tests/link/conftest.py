@@ -16,17 +16,18 @@ from websockets.asyncio.server import ServerConnection, serve
 from orbit_jupyter.link import (
     Address,
     Answer,
-    Canceller,
     Down,
     Limits,
     Link,
+    Onward,
     State,
     Transport,
     connect_socket,
     memory_pair,
+    whole_call,
 )
 from orbit_jupyter.link.websocket import WebSocketTransport, dial
-from orbit_jupyter.protocol import AnyFrame, Call, OrbitError
+from orbit_jupyter.protocol import AnyFrame, Call, Cancel, Credit, Data, OrbitError
 
 CALM = Limits(ping_interval=60, suspect_after=60, lost_after=60)
 
@@ -46,6 +47,8 @@ class Got:
     call: Call
     answer: Answer
     cancelled: asyncio.Future[str]
+    said: list[Cancel | Data | Credit]
+    """What its caller said further, in order."""
 
 
 class Side:
@@ -55,6 +58,7 @@ class Side:
         self, transport: Transport, limits: Limits, lost_error: Callable[[str], OrbitError] | None
     ) -> None:
         self.transport = transport
+        self.raw = False  # whether `got` has calls as they come, their bodies not put together
         self.got: asyncio.Queue[Got] = asyncio.Queue()
         self.frames: asyncio.Queue[AnyFrame] = asyncio.Queue()
         self.states: asyncio.Queue[State] = asyncio.Queue()
@@ -66,17 +70,21 @@ class Side:
             limits=limits,
             **({"lost_error": lost_error} if lost_error else {}),
         )
-        self.running: asyncio.Task[Down] = asyncio.get_running_loop().create_task(self.link.run())
+        self.running: asyncio.Task[Down | None] = asyncio.get_running_loop().create_task(self.link.run())
 
-    def _on_call(self, call: Call, answer: Answer) -> Canceller:
-        got = Got(call, answer, asyncio.get_running_loop().create_future())
+    def _on_call(self, call: Call, answer: Answer) -> Onward | None:
+        return self._begin(call, answer) if self.raw else whole_call(call, answer, self._begin)
+
+    def _begin(self, call: Call, answer: Answer) -> Onward:
+        got = Got(call, answer, asyncio.get_running_loop().create_future(), [])
         self.got.put_nowait(got)
 
-        def cancel(reason: str) -> None:
-            if not got.cancelled.done():
-                got.cancelled.set_result(reason)
+        def onward(frame: Cancel | Data | Credit) -> None:
+            got.said.append(frame)
+            if isinstance(frame, Cancel) and not got.cancelled.done():
+                got.cancelled.set_result(frame.reason)
 
-        return cancel
+        return onward
 
 
 OpenSide = Callable[..., Side]

@@ -16,6 +16,8 @@ from orbit_jupyter.protocol import (
     Call,
     CallCancelledError,
     Cancel,
+    Credit,
+    Data,
     DeadlineError,
     EndpointDisconnectedError,
     Event,
@@ -52,11 +54,11 @@ class Ask:
     """A call made by callback, with every answer that it gets."""
 
     def __init__(self, side: Side, asked: Call) -> None:
-        self.answers: list[Reply | Fail] = []
-        self.first: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
+        self.answers: list[Reply | Fail | Data | Credit] = []
+        self.first: asyncio.Future[Reply | Fail | Data | Credit] = asyncio.get_running_loop().create_future()
         self.id = side.link.call(asked, self._on_answer)
 
-    def _on_answer(self, answer: Reply | Fail) -> None:
+    def _on_answer(self, answer: Reply | Fail | Data | Credit) -> None:
         self.answers.append(answer)
         if not self.first.done():
             self.first.set_result(answer)
@@ -203,7 +205,8 @@ async def test_lost_link_ends_every_open_call_at_once_and_tells_every_handler(
     backwards = Ask(far, call())
     handlers: list[Got] = [await far.got.get() for _ in asks] + [await near.got.get()]
     await near.transport.close()
-    down = await near.running
+    await near.running
+    down = near.link.closed.result()
     for ask in asks:
         (answer,) = ask.answers
         assert isinstance(answer, Fail)
@@ -232,9 +235,11 @@ async def test_call_to_a_lost_link_fails_at_once(near: Side, far: Side) -> None:
 async def test_bye_reaches_the_far_side_as_it_was_said(near: Side, far: Side) -> None:
     bye = Bye("the endpoint ends", retry=False, code="conflict")
     await near.link.close(bye)
-    down = await far.running
+    await far.running
+    down = far.link.closed.result()
     assert (down.reason, down.bye) == ("the endpoint ends", bye)
-    assert (await near.running).bye is None
+    await near.running
+    assert near.link.closed.result().bye is None
 
 
 async def test_answer_given_before_bye_arrives_before_it(near: Side, far: Side) -> None:
@@ -247,7 +252,8 @@ async def test_answer_given_before_bye_arrives_before_it(near: Side, far: Side) 
 
 async def test_link_that_goes_down_without_bye_says_so(near: Side, far: Side) -> None:
     await far.transport.close()
-    down = await near.running
+    await near.running
+    down = near.link.closed.result()
     assert down.bye is None
     assert down.reason
 
@@ -400,7 +406,8 @@ async def test_garbage_is_answered_with_bye_and_ends_the_link(near: Side, ends: 
     bye = decode(await ends.far.receive())
     assert isinstance(bye, Bye)
     assert bye.code == ProtocolError.code
-    assert "can't be read" in (await near.running).reason
+    await near.running
+    assert "can't be read" in near.link.closed.result().reason
     assert isinstance(ask.answers[0], Fail)
 
 
@@ -444,7 +451,8 @@ async def test_silent_far_side_is_suspect_and_then_lost(ends: Ends, open_side: O
     ask = Ask(near, call())
     assert await near.states.get() == "suspect"
     assert not ask.answers
-    assert "nothing was heard for 0.06 s" in (await near.running).reason
+    await near.running
+    assert "nothing was heard for 0.06 s" in near.link.closed.result().reason
     assert isinstance(ask.answers[0], Fail)
 
 

@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 
 from orbit_jupyter.link import (
     Address,
+    Redials,
     Refused,
     Transport,
     TransportClosedError,
@@ -375,3 +376,23 @@ async def test_proxy_that_is_no_proxy_is_a_connection_error(monkeypatch: pytest.
     monkeypatch.setenv("http_proxy", "nonsense://x")
     with pytest.raises(BridgeConnectionError):
         await dial(Address("http://bridge.example:8888/orbit"), "register")
+
+
+async def test_connections_that_break_at_once_are_dialled_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("orbit_jupyter.link.dial.asyncio.sleep", sleep)
+    monkeypatch.setattr("orbit_jupyter.link.dial.random.uniform", lambda _low, high: high)
+    redials = Redials(first=0.5, longest=8.0, lasting=60)
+    for _ in range(7):
+        redials.begin()
+        await redials.wait()
+    assert waits == [2.0, 4.0, 8.0, 8.0, 8.0, 8.0]
+    lasting = Redials(lasting=0.0)
+    for _ in range(3):
+        lasting.begin()
+        await lasting.wait()
+    assert len(waits) == 6

@@ -23,6 +23,7 @@ from orbit_jupyter.protocol import (
     Plugins,
     Pong,
     Reply,
+    Seen,
     Subscribe,
     Topology,
     Welcome,
@@ -42,8 +43,9 @@ def call(body: bytes = b"", path: str = "/p/x") -> Call:
 @pytest.mark.parametrize(
     ("frame", "lane"),
     [
-        (Ping(1.0), Lane.CONTROL),
-        (Pong(1.0), Lane.CONTROL),
+        (Ping(1.0), Lane.BEAT),
+        (Pong(1.0), Lane.BEAT),
+        (Seen(1), Lane.BEAT),
         (Cancel(1), Lane.CONTROL),
         (Credit(1, 1), Lane.CONTROL),
         (Ack("e", 1), Lane.CONTROL),
@@ -100,8 +102,8 @@ def test_lanes_empty_in_order_and_bulk_fairly(pushed: list[Push], popped: str) -
         lanes.push(lane, text.encode(), stream)
     assert lanes.size == len(popped)
     out = ""
-    while (data := lanes.pop()) is not None:
-        out += data.decode()
+    while (popped_next := lanes.pop()) is not None:
+        out += popped_next[1].decode()
         assert lanes.size == len(popped) - len(out)
     assert out == popped
 
@@ -110,9 +112,9 @@ def test_new_stream_has_its_turn_after_one_piece_of_each_other() -> None:
     lanes = Lanes()
     for text in ("1", "2", "3"):
         lanes.push(Lane.BULK, text.encode(), 1)
-    assert lanes.pop() == b"1"
+    assert lanes.pop() == (Lane.BULK, b"1")
     lanes.push(Lane.BULK, b"new", 2)
-    assert [lanes.pop() for _ in range(4)] == [b"2", b"new", b"3", None]
+    assert [lanes.pop() for _ in range(4)] == [*((Lane.BULK, data) for data in (b"2", b"new", b"3")), None]
 
 
 async def sent(open_side: OpenSide, frames: list[AnyFrame]) -> list[AnyFrame]:

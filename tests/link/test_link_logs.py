@@ -24,6 +24,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def orbit_logger() -> Iterator[logging.Logger]:
     logger, root = logging.getLogger("orbit"), logging.getLogger()
     before = logger.level, list(logger.handlers), list(root.handlers), root.level
+    logger.setLevel(logging.NOTSET)  # a bridge in the same process has set it
     yield logger
     for handler in {*logger.handlers, *root.handlers} - {*before[1], *before[2]}:
         handler.close()

@@ -33,6 +33,7 @@ from orbit_jupyter.protocol import (
     Principal,
     ProtocolError,
     Reply,
+    Seen,
     Subscribe,
     Topology,
     UnreadableFrameError,
@@ -57,8 +58,8 @@ HOST = HostFacts(
 EVENT = Event("psij", "job_status", b'{"state":"ACTIVE"}', "session.1", "ada", 1700000000.5, True)
 
 FRAMES: list[AnyFrame] = [
-    Hello("endpoint", "hpc1", "b00t", (1, 3), "key", 41, ("streams",), {"psij": PLUGIN}, HOST),
-    Welcome(2, "bridge-1", "b00t", "https://host:8888/orbit", 41, ("streams",), "ada"),
+    Hello("endpoint", "hpc1", "b00t", (1, 3), "key", 41, ("streams",), {"psij": PLUGIN}, HOST, "s1", 5),
+    Welcome(2, "bridge-1", "b00t", "https://host:8888/orbit", 41, ("streams",), "ada", "s1", True, 6, 30.0),
     Call(
         7,
         "hpc1",
@@ -75,8 +76,8 @@ FRAMES: list[AnyFrame] = [
     ),
     Reply(7, 201, {"content-type": "text/plain"}, b"\xc1", True),
     Fail(7, "overloaded", "too much", True, 503, {"retry_after": 1, "available": ["a", None, 1.5]}),
-    Data(7, b"abc", True),
-    Credit(7, 2**40),
+    Data(7, b"abc", True, True),
+    Credit(7, 2**40, True),
     Cancel(7, "no longer wanted"),
     Events("epoch-1", 11, [EVENT, msgspec.structs.replace(EVENT, data=b"[]")], "hpc1", 3, 14),
     Ack("epoch-1", 2**53),
@@ -84,8 +85,9 @@ FRAMES: list[AnyFrame] = [
     Topology({"hpc1": EndpointInfo({"state": "present"}, {"psij": PLUGIN})}, ["hpc2"], True),
     Plugins({"psij": PLUGIN}),
     Listeners(["ann"]),
-    Ping(1.25),
-    Pong(1.25),
+    Ping(1.25, 7),
+    Pong(1.25, 8),
+    Seen(9),
     Bye("taken over", False, "conflict"),
 ]
 KINDS = [type(frame).__name__ for frame in FRAMES]
@@ -136,13 +138,13 @@ def test_fields_that_an_older_writer_leaves_out_take_their_defaults(frame: AnyFr
 
 
 ON_THE_WIRE = {
-    "hello": "role name boot_id protocol resume_key last_seen capabilities plugins host",
-    "welcome": "protocol bridge_id boot_id url last_seen capabilities user",
+    "hello": "role name boot_id protocol resume_key last_seen capabilities plugins host session received",
+    "welcome": "protocol bridge_id boot_id url last_seen capabilities user session resumed received resume_for",
     "call": "id endpoint method path query headers principal time_left body more trace key",
     "reply": "id status headers body more",
     "fail": "id code message transient status data",
-    "data": "id data end",
-    "credit": "id size",
+    "data": "id data end back",
+    "credit": "id size back",
     "cancel": "id reason",
     "events": "epoch first events endpoint missed last",
     "ack": "epoch sequence",
@@ -150,8 +152,9 @@ ON_THE_WIRE = {
     "topology": "endpoints removed full",
     "plugins": "plugins",
     "listeners": "users",
-    "ping": "time",
-    "pong": "time",
+    "ping": "time received",
+    "pong": "time received",
+    "seen": "received",
     "bye": "reason retry code",
 }
 
