@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, Link, TransportClosedError, begin, connect_socket
+from orbit_jupyter.link import Answer, Link, Onward, TransportClosedError, begin, connect_socket, whole_call
 from orbit_jupyter.protocol import (
     AnyFrame,
     Bye,
@@ -89,13 +89,13 @@ class ChildPlugin:
         """Return how listings show it: with the reason, while it is down."""
         return self._info
 
-    def handle(self, call: Call, answer: Answer) -> Canceller | None:
+    def handle(self, call: Call, answer: Answer) -> Onward | None:
         """Pass a call on to the child; one that comes while it starts waits, one to a child that is down fails."""
         if self._link is not None:
             link = self._link
             id = link.call(call, answer)
-            return lambda reason: link.cancel(id, reason)
-        return begin(self._handle_later(call, answer), answer)
+            return lambda frame: link.onward(id, frame)
+        return whole_call(call, answer, lambda whole, answer: begin(self._handle_later(whole, answer), answer))
 
     async def _handle_later(self, call: Call, answer: Answer) -> None:
         name = self._setup.instance_name

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from orbit_jupyter.link import Answer, Canceller
+from orbit_jupyter.link import Answer, Onward
 from orbit_jupyter.plugin import App, Plugin, call_in_thread
 from orbit_jupyter.plugin.app import NameTakenError
 from orbit_jupyter.protocol import (
@@ -217,7 +217,7 @@ class PluginHost:
 
     # -- calls -----------------------------------------------------------------------------------------------
 
-    def handle(self, call: Call, answer: Answer) -> Canceller | None:
+    def handle(self, call: Call, answer: Answer) -> Onward | None:
         """Begin a call: answered exactly once."""
         name = unquote(call.path.lstrip("/").partition("/")[0])
         plugin = self._plugins.get(name)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from orbit_jupyter.plugin import Handler, Route
+from orbit_jupyter.plugin import Route
 from orbit_jupyter.protocol import MethodNotAllowedError, RouteNotFoundError
+
+REST = ":path}"
+"""How a last placeholder ends that takes the rest of the path, slashes included: ``files/{name:path}``."""
 
 
 class Router:
@@ -19,14 +22,14 @@ class Router:
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        table: dict[tuple[str, ...], dict[str, Handler]] = {}
+        table: dict[tuple[str, ...], dict[str, Route]] = {}
         for route in routes:
-            table.setdefault(tuple(route.path.split("/")), {})[route.method] = route.handler
-        # Fixed segments are tried before placeholders.
-        self._table = sorted(table.items(), key=lambda item: [part.startswith("{") for part in item[0]])
+            table.setdefault(tuple(route.path.split("/")), {})[route.method] = route
+        # Fixed segments are tried before placeholders, and what takes the whole rest of a path last.
+        self._table = sorted(table.items(), key=lambda item: [_rank(part) for part in item[0]])
 
-    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
-        """Return the handler and the percent-decoded values of its placeholders.
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """Return the route and the percent-decoded values of its placeholders.
 
         Parameters
         ----------
@@ -44,14 +47,14 @@ class Router:
         """
         parts = path.strip("/").split("/")
         others: set[str] = set()
-        for pattern, handlers in self._table:
+        for pattern, routes in self._table:
             values = _match(pattern, parts)
             if values is None:
                 continue
-            handler = handlers.get(method) or (handlers.get("GET") if method == "HEAD" else None)
-            if handler is not None:
-                return handler, values
-            others.update(handlers)  # a route of the same shape may have the method
+            route = routes.get(method) or (routes.get("GET") if method == "HEAD" else None)
+            if route is not None:
+                return route, values
+            others.update(routes)  # a route of the same shape may have the method
         if others:
             allowed = sorted(others)
             raise MethodNotAllowedError(
@@ -61,13 +64,24 @@ class Router:
 
     def names(self) -> list[str]:
         """Return the routes as people write them."""
-        return [f"{method} {'/'.join(pattern)}" for pattern, handlers in self._table for method in handlers]
+        return [f"{method} {'/'.join(pattern)}" for pattern, routes in self._table for method in routes]
+
+
+def _rank(part: str) -> int:
+    return 2 if part.endswith(REST) else int(part.startswith("{"))
 
 
 def _match(pattern: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
+    values: dict[str, str] = {}
+    if pattern[-1].endswith(REST):
+        last = len(pattern) - 1
+        rest = parts[last:]
+        if not any(rest):
+            return None
+        values[pattern[-1][1 : -len(REST)]] = "/".join(unquote(part) for part in rest)
+        pattern, parts = pattern[:last], parts[:last]
     if len(pattern) != len(parts):
         return None
-    values: dict[str, str] = {}
     for want, got in zip(pattern, parts, strict=True):
         if want.startswith("{"):
             if not got:

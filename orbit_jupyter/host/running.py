@@ -10,17 +10,23 @@ from typing import Any
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Canceller, begin, working_for
+from orbit_jupyter.link import Answer, Inflow, Onward, Outflow, begin, whole_call, working_for
 from orbit_jupyter.plugin import (
     App,
     Handler,
     Plugin,
     Request,
+    Route,
+    Streamed,
     run_in_thread,
     ui_config_to_dict,
 )
 from orbit_jupyter.protocol import (
     Call,
+    CallCancelledError,
+    Cancel,
+    Credit,
+    Data,
     Fail,
     OrbitError,
     PluginError,
@@ -54,23 +60,50 @@ class RunningPlugin:
             ui_config=ui_config_to_dict(self.plugin.ui_config),
         )
 
-    def handle(self, call: Call, answer: Answer) -> Canceller:
-        """Begin a call. It is answered once; the returned function cancels its handler."""
-        return begin(self._run(call, answer), answer)
-
-    async def _run(self, call: Call, answer: Answer) -> None:
-        with working_for(call.trace, call.principal.user if call.principal else ""):
-            log.debug("%s %s of plugin %s", call.method, call.path, self.plugin.instance_name)
-            await self._answer(call, answer)
-
-    async def _answer(self, call: Call, answer: Answer) -> None:
+    def handle(self, call: Call, answer: Answer) -> Onward | None:
+        """Begin a call. It is answered once; what is returned takes what its caller says further."""
         try:
             _, _, rest = call.path.lstrip("/").partition("/")
-            handler, values = self._router.find(call.method, rest)
-            request = Request(call, values, self._app)
-            answer(_reply(await self._invoke(handler, request)))
-        except (Exception, SystemExit) as error:  # a library that calls sys.exit() must not end the endpoint
-            answer(self._failure(call, error))
+            route, values = self._router.find(call.method, rest)
+        except OrbitError as error:
+            answer(fail_from(error))
+            return None
+        if route.stream:
+            return self._begin(route, values, call, answer)
+        return whole_call(call, answer, lambda whole, answer: self._begin(route, values, whole, answer))
+
+    def _begin(self, route: Route, values: dict[str, str], call: Call, answer: Answer) -> Onward:
+        inflow = Inflow(lambda size: answer(Credit(0, size))) if call.more else None
+        outflow = Outflow(lambda data, end: answer(Data(0, data, end)))
+        request = Request(call, values, self._app, inflow)
+        cancel = begin(self._run(route, request, call, answer, outflow), answer)
+
+        def onward(frame: Cancel | Data | Credit) -> None:
+            if isinstance(frame, Credit):
+                outflow.grant(frame.size)
+            elif isinstance(frame, Data):
+                if inflow is not None:
+                    inflow.feed(frame.data, frame.end)
+            else:
+                gone = CallCancelledError(frame.reason or "the call was cancelled")
+                outflow.fail(gone)
+                if inflow is not None:
+                    inflow.fail(gone)
+                cancel(frame)
+
+        return onward
+
+    async def _run(self, route: Route, request: Request, call: Call, answer: Answer, outflow: Outflow) -> None:
+        with working_for(call.trace, call.principal.user if call.principal else ""):
+            log.debug("%s %s of plugin %s", call.method, call.path, self.plugin.instance_name)
+            try:
+                value = await self._invoke(route.handler, request)
+                if isinstance(value, Streamed):
+                    await _send(value, answer, outflow)
+                else:
+                    answer(_reply(value))
+            except (Exception, SystemExit) as error:  # a library that calls sys.exit() must not end the endpoint
+                answer(self._failure(call, error))
 
     async def _invoke(self, handler: Handler, request: Request) -> Any:
         if inspect.iscoroutinefunction(handler):
@@ -102,6 +135,19 @@ class RunningPlugin:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
         finally:
             self.plugin.threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _send(streamed: Streamed, answer: Answer, outflow: Outflow) -> None:
+    answer(Reply(id=0, status=streamed.status, headers=dict(streamed.headers), more=True))
+    try:
+        async for chunk in streamed.chunks:
+            await outflow.write(chunk)
+        outflow.end()
+    finally:
+        # What is behind it, an open file above all, is given back now and not when the collector comes by.
+        close = getattr(streamed.chunks, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def _reply(value: Any) -> Reply:

@@ -3,6 +3,7 @@
 from orbit_jupyter.link import current_trace, current_user
 from orbit_jupyter.protocol import (
     BadRequestError,
+    CallCancelledError,
     ConflictError,
     DeadlineError,
     EndpointDisconnectedError,
@@ -10,6 +11,7 @@ from orbit_jupyter.protocol import (
     InvalidFieldError,
     NotFoundError,
     OrbitError,
+    OverloadedError,
     PluginError,
     PluginNotFoundError,
     Principal,
@@ -21,6 +23,7 @@ from orbit_jupyter.protocol import (
     check_name,
 )
 
+from .answers import Streamed
 from .app import App, AppState
 from .binding import bind, routes_of
 from .client import DEFAULT_TIMEOUT, AsyncPluginClient, Callback, PluginClient
@@ -51,6 +54,7 @@ __all__ = [
     "AsyncManagedClient",
     "AsyncPluginClient",
     "BadRequestError",
+    "CallCancelledError",
     "Callback",
     "ClientManagedPlugin",
     "ConflictError",
@@ -64,6 +68,7 @@ __all__ = [
     "ManagedClient",
     "NotFoundError",
     "OrbitError",
+    "OverloadedError",
     "Parameter",
     "Plugin",
     "PluginClient",
@@ -77,6 +82,7 @@ __all__ = [
     "SessionExpiredError",
     "SessionNotFoundError",
     "SessionTable",
+    "Streamed",
     "TooLargeError",
     "UIConfig",
     "UIField",

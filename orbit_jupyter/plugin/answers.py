@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An answer whose body goes out as it is made; its maker waits while nobody reads.
+
+    Attributes
+    ----------
+    chunks
+        Yields bytes, of any length.
+    headers
+        Names in lower case; a ``content-type`` above all.
+    """
+
+    chunks: AsyncIterator[bytes]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Registered(TypedDict):

@@ -13,7 +13,7 @@ import msgspec
 from orbit_jupyter.protocol import InvalidFieldError, OrbitError
 
 from .request import Request
-from .route import Description, Handler, Mark, Parameter, Route, marks_of
+from .route import Description, Handler, Mark, Parameter, Route, marks_of, placeholders_in
 from .session import PluginSession
 from .validation import convert_text, parse
 
@@ -30,6 +30,7 @@ def bind(
     answer: Any = None,
     errors: tuple[type[OrbitError], ...] = (),
     media: str = "",
+    stream: bool = False,
 ) -> tuple[Handler, Description]:
     """Return a bound method as a handler of requests, and the description of its route.
 
@@ -44,14 +45,16 @@ def bind(
 
     The session is taken first, so one that isn't there is 404 whatever else is wrong.
 
-    `body`, `answer`, `errors` and `media` are for the description alone; see `route`.
+    `body`, `answer`, `errors` and `media` are for the description alone; see `route`. With `stream` the body is
+    left in the request, to be read as it comes.
 
     Raises
     ------
     TypeError
-        A parameter has no annotation, or one that is known to type checkers alone, or several want the body.
+        A parameter has no annotation, or one that is known to type checkers alone, or several want the body, or a
+        plain function wants to read a stream.
     """
-    placeholders = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    placeholders = placeholders_in(path)
     parameters = inspect.signature(method).parameters
     hints = _hints(method, list(parameters))
     sessions: dict[str, Take] = {}
@@ -60,6 +63,8 @@ def bind(
     in_query: list[Parameter] = []
     read: Any = None
     body_optional = False
+    if stream and not inspect.iscoroutinefunction(method):
+        raise TypeError(f"{method.__qualname__}: a route that reads a stream needs `async def`")
     for name, parameter in parameters.items():
         # By its name, too: what overrides one of every plugin's routes was often written without types.
         if name == "request" or hints.get(name) is Request:
@@ -102,9 +107,17 @@ def bind(
 
 def bound(mark: Mark, method: Callable[..., Any], use_session: UseSession | None = None) -> Route:
     """Return the route of a marked method, which is bound to its object; see `bind` for errors."""
-    said = {"body": mark.body, "answer": mark.answer, "errors": mark.errors, "media": mark.media}
-    handler, about = bind(method, mark.path, use_session, **said)
-    return Route(mark.method, mark.path, handler, about, mark.action)
+    handler, about = bind(
+        method,
+        mark.path,
+        use_session,
+        body=mark.body,
+        answer=mark.answer,
+        errors=mark.errors,
+        media=mark.media,
+        stream=mark.stream,
+    )
+    return Route(mark.method, mark.path, handler, about, mark.action, mark.stream)
 
 
 def routes_of(group: object) -> list[Route]:

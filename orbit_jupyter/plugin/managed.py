@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ from orbit_jupyter.protocol import (
     ResourceNotFoundError,
     check_name,
 )
+from orbit_jupyter.state import write_whole
 
 from .answers import Done
 from .app import App, NameTakenError
@@ -268,16 +268,9 @@ class ClientManagedPlugin(Plugin):
             return {}
 
     async def _save(self, instances: dict[str, Any]) -> None:
-        """Write down what is to come back; under the lock, since there is one file aside."""
+        """Write down what is to come back; under the lock, since the last one to write wins."""
         if self._file is not None:
-            await asyncio.to_thread(_write, self._file, msgspec.json.encode(instances))
-
-
-def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = file.with_suffix(".new")
-    aside.write_bytes(content)
-    os.replace(aside, file)
+            await asyncio.to_thread(write_whole, self._file, msgspec.json.encode(instances))
 
 
 MANAGING = frozenset({"create", "instances", "remove/{name}"})

@@ -24,7 +24,7 @@ from orbit_jupyter.protocol import (
     TooLargeError,
 )
 
-from .route import Description, Parameter, Route
+from .route import Description, Parameter, Route, placeholders_in
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -117,10 +117,11 @@ def add_routes(
 
     for entry in routes:
         operation = _operation(entry, tuple(errors), schema)
-        operation["operationId"] = _NOT_FOR_COMPONENTS.sub("_", f"{entry.method.lower()}_{prefix}/{entry.path}")
+        path = f"{prefix}/{entry.path}".replace(":path}", "}")
+        operation["operationId"] = _NOT_FOR_COMPONENTS.sub("_", f"{entry.method.lower()}_{path}")
         if tag:
             operation["tags"] = [tag]
-        doc["paths"].setdefault(f"{prefix}/{entry.path}", {})[entry.method.lower()] = operation
+        doc["paths"].setdefault(path, {})[entry.method.lower()] = operation
 
 
 def _schemas(types: list[Any], template: str) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
@@ -155,7 +156,7 @@ def _operation(entry: Route, errors: tuple[type[OrbitError], ...], schema: Any) 
         if entry.method not in ("GET", "HEAD"):
             operation["requestBody"] = _body({})
         operation["responses"]["4XX"] = _ERROR
-    elif about.body is bytes:
+    elif about.body is bytes or entry.stream:
         operation["requestBody"] = {
             **({} if about.body_optional else {"required": True}),
             "content": {"application/octet-stream": {}},
@@ -202,7 +203,7 @@ def _of_input(about: Description) -> set[type[OrbitError]]:
 
 
 def _placeholders(path: str) -> tuple[Parameter, ...]:
-    return tuple(Parameter(part[1:-1], str) for part in path.split("/") if part.startswith("{"))
+    return tuple(Parameter(name, str) for name in placeholders_in(path))
 
 
 def _parameter(given: Parameter, place: str, schema: Any) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 
+from orbit_jupyter.link import Inflow
 from orbit_jupyter.protocol import BadRequestError, Call, Principal
 
 from .app import App
@@ -33,8 +34,9 @@ class Request:
         Seconds that the caller was ready to wait when the call arrived.
     """
 
-    def __init__(self, call: Call, path_params: Mapping[str, str], app: App) -> None:
+    def __init__(self, call: Call, path_params: Mapping[str, str], app: App, inflow: Inflow | None = None) -> None:
         self._call = call
+        self._inflow = inflow
         self.app = app
         self.method = call.method
         self.path = call.path
@@ -51,8 +53,24 @@ class Request:
         """Return all values that the query has for a name; none: an empty list."""
         return parse_qs(self._call.query, keep_blank_values=True).get(name, [])
 
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body, piece by piece; each piece that is taken lets the sender send more.
+
+        Raises
+        ------
+        OrbitError
+            The caller has gone in the middle of it.
+        """
+        if self._call.body:
+            yield self._call.body
+        if self._inflow is not None:
+            async for piece in self._inflow:
+                yield piece
+
     async def body(self) -> bytes:
         """Return the body as it came."""
+        if self._inflow is not None:
+            return b"".join([piece async for piece in self.stream()])
         return self._call.body
 
     @property

@@ -72,7 +72,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Route:
-    """A route: ``submit/{sid}``, each placeholder one segment.
+    """A route: ``submit/{sid}``, each placeholder one segment; a last one may take the rest: ``{name:path}``.
 
     Attributes
     ----------
@@ -80,6 +80,8 @@ class Route:
         None for a handler that takes a `Request` and doesn't say more.
     action
         Jupyter's action that the bridge asks for on a route of its own; None: `read` for GET, else `execute`.
+    stream
+        Whether its handler reads the body as it comes; else it is put together first, up to `MAX_BODY`.
     """
 
     method: str
@@ -87,6 +89,7 @@ class Route:
     handler: Handler
     about: Description | None = None
     action: str | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,12 @@ class Mark:
     errors: tuple[type[OrbitError], ...]
     action: str | None
     media: str
+    stream: bool = False
+
+
+def placeholders_in(path: str) -> list[str]:
+    """Return the names of the placeholders in a route's path."""
+    return [part[1:-1].partition(":")[0] for part in path.split("/") if part.startswith("{")]
 
 
 class _RouteDecorator:
@@ -115,6 +124,7 @@ class _RouteDecorator:
         errors: tuple[type[OrbitError], ...] = (),
         action: str | None = None,
         media: str = "",
+        stream: bool = False,
     ) -> Callable[[F], F]:
         """Make a method the handler of a route.
 
@@ -134,8 +144,11 @@ class _RouteDecorator:
             See `Route`.
         media
             Content type of an answer that isn't JSON.
+        stream
+            Whether the handler, a coroutine function, reads the body as it comes: ``async for piece in
+            request.stream()``. Else it is put together first.
         """
-        mark = Mark(method.upper(), path.strip("/"), body, answer, errors, action, media)
+        mark = Mark(method.upper(), path.strip("/"), body, answer, errors, action, media, stream)
 
         def note(handler: F) -> F:
             setattr(handler, _MARK, (*getattr(handler, _MARK, ()), mark))

@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from orbit_jupyter.host import PluginHost
-from orbit_jupyter.link import Canceller
+from orbit_jupyter.link import Onward, whole_answer
 from orbit_jupyter.plugin import App, AppState
-from orbit_jupyter.protocol import Call, Event, Fail, PluginInfo, Reply, error_from
+from orbit_jupyter.protocol import Call, Cancel, Event, Fail, PluginInfo, Reply, error_from
 
 
 class Asked:
@@ -25,7 +25,7 @@ class Asked:
     def __init__(self) -> None:
         self.answers: list[Reply | Fail] = []
         self.first: asyncio.Future[Reply | Fail] = asyncio.get_running_loop().create_future()
-        self.canceller: Canceller | None = None
+        self.canceller: Onward | None = None
 
     def on_answer(self, answer: Reply | Fail) -> None:
         self.answers.append(answer)
@@ -34,7 +34,7 @@ class Asked:
 
     def cancel(self) -> None:
         assert self.canceller is not None
-        self.canceller("no longer wanted")
+        self.canceller(Cancel(0, "no longer wanted"))
 
     async def value(self) -> Any:
         """Return the decoded answer, or raise its error."""
@@ -86,7 +86,9 @@ class Hosted:
     def begin(self, method: str, path: str, body: Any = None, **more: Any) -> Asked:
         asked = Asked()
         encoded = b"" if body is None else msgspec.json.encode(body)
-        asked.canceller = self.host.handle(Call(7, "hpc1", method, path, body=encoded, **more), asked.on_answer)
+        asked.canceller = self.host.handle(
+            Call(7, "hpc1", method, path, body=encoded, **more), whole_answer(asked.on_answer, lambda _: None)
+        )
         return asked
 
     async def get(self, path: str, **more: Any) -> Any:

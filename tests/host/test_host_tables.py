@@ -124,8 +124,8 @@ ROUTES = router(
     ],
 )
 def test_path_leads_to_its_handler_and_values(method: str, path: str, name: str, values: dict[str, str]) -> None:
-    handler, found = ROUTES.find(method, path)
-    assert (handler.__name__, found) == (name, values)
+    route, found = ROUTES.find(method, path)
+    assert (route.handler.__name__, found) == (name, values)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from orbit_jupyter.host import PluginHost
+from orbit_jupyter.link import whole_answer
 from orbit_jupyter.plugin import Plugin, Request, run_in_thread
 from orbit_jupyter.protocol import Call, Fail, Principal, Reply
 
@@ -52,7 +53,7 @@ class Called:
             principal=Principal(self.user, scopes=("read", "write", "execute")),
             trace=trace,
         )
-        self.host.handle(call, answered.set_result)
+        self.host.handle(call, whole_answer(answered.set_result, lambda _: None))
         return await asyncio.wait_for(answered, 20)
 
     async def json(self, method: str, path: str, body: Any = None, query: str = "") -> Any:
