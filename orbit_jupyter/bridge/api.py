@@ -12,7 +12,6 @@ import msgspec
 from orbit_jupyter._version import __version__
 from orbit_jupyter.plugin import Route, add_routes, document
 from orbit_jupyter.protocol import (
-    MAX_BODY,
     BadRequestError,
     Call,
     Fail,
@@ -30,7 +29,7 @@ PATIENCE = 5.0
 MAX_PLUGINS = 200
 """How many plugins are asked, the first of each endpoint before the second of any."""
 
-MAX_PART, MAX_PARTS = 2**20, MAX_BODY - 2 * 2**20
+MAX_PART, MAX_PARTS = 2**20, 6 * 2**20
 """Bytes of one plugin's part, which Jupyter's loop decodes, and of all, so that a link can send the whole."""
 
 MAX_NAMED, MAX_REASON = 1000, 300

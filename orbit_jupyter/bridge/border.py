@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
@@ -44,10 +45,15 @@ _REPLY_HEADERS = frozenset(
         "content-range",
         "content-disposition",
         "accept-ranges",
+        "etag",
+        "last-modified",
         "allow",
         "retry-after",
     }
 )
+
+
+_OWN_HEADER = re.compile("x-orbit-[a-z0-9_-]+")
 
 
 def request_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -106,14 +112,15 @@ def reply_headers(headers: Mapping[str, str]) -> dict[str, str]:
     passed = {
         name.title(): value
         for name, value in ((name.lower(), value) for name, value in headers.items())
-        if (name in _REPLY_HEADERS or (name.startswith("x-orbit-") and name != TRACE_HEADER)) and _one_line(value)
+        if (name in _REPLY_HEADERS or (_OWN_HEADER.fullmatch(name) and name != TRACE_HEADER)) and _one_line(value)
     }
     passed.setdefault("Content-Type", "application/octet-stream")
     return {**passed, "Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
 
 def _one_line(value: object) -> bool:
-    return isinstance(value, str) and not any(ord(sign) < 32 or ord(sign) == 127 for sign in value)
+    # A head has no signs beyond Latin-1.
+    return isinstance(value, str) and all(32 <= ord(sign) < 256 and ord(sign) != 127 for sign in value)
 
 
 def credentials(header: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from tornado import routing
 from traitlets import Enum, Float, Int, Unicode, default
 
 from orbit_jupyter.host import installed_plugins, select
@@ -25,7 +26,8 @@ from orbit_jupyter.protocol.names import BRIDGE
 from .audit import KEPT, open_log
 from .child_endpoint import LOCAL, ChildEndpoint
 from .commands import TokenApp
-from .handlers import HANDLERS
+from .event_store import open_event_log
+from .handlers import HANDLERS, LongBody, UploadHandler
 from .hub import Hub
 from .identity import persisted_id, write_runtime_file
 from .logs import join_server_log, log_outcome
@@ -98,6 +100,12 @@ class OrbitExtension(ExtensionApp):
         30.0, help="Seconds of silence after which an endpoint is given up and its calls fail. Default: 30."
     ).tag(config=True)
 
+    max_upload = Int(
+        0,
+        min=0,
+        help="Bytes that the body of one HTTP request may have; 0: any. Default: 0.",
+    ).tag(config=True)
+
     revocation_interval = Float(
         2.0, help="Seconds between two looks for revoked and expired endpoint tokens. Default: 2."
     ).tag(config=True)
@@ -112,6 +120,17 @@ class OrbitExtension(ExtensionApp):
         min=0,
         help=f"""Bytes beyond which the audit log begins a new file; {KEPT} older ones are kept. 0: never.
         Default: 10 MiB.""",
+    ).tag(config=True)
+
+    event_log_age = Float(
+        7 * 86_400.0, help="Seconds that events are kept for readers that come back. Default: 604800, 7 days."
+    ).tag(config=True)
+
+    event_log_bytes = Int(
+        256 * 2**20,
+        min=0,
+        help="""Bytes of events that are kept on disk, in ~/.radical/orbit/events; the oldest go first.
+        0: they are in memory alone, and gone with the server. Default: 256 MiB.""",
     ).tag(config=True)
 
     @default("audit_log")
@@ -137,7 +156,10 @@ class OrbitExtension(ExtensionApp):
         self.owner = getpass.getuser()
         self.kernel_token = secrets.token_urlsafe(32)
         self.tokens = TokenStore(Path(self.token_folder).expanduser())
-        self.hub = Hub(persisted_id(orbit_home() / "bridge.id"))
+        folder = orbit_home() / "events"
+        events = open_event_log(folder, self.event_log_age, self.event_log_bytes)
+        self.hub = Hub(persisted_id(orbit_home() / "bridge.id"), events=events)
+        self.hub.resume_for = self.lost_after
         self.modules = PluginModules()
         self.own_routes = OwnRoutes(self.hub, self.tokens, self._terminate, self.modules)
         self.hub.own_call = self.own_routes.handle
@@ -153,7 +175,10 @@ class OrbitExtension(ExtensionApp):
             self.hub.observers.append(log_outcome)
 
     def initialize_handlers(self) -> None:
-        """Add Orbit's routes."""
+        """Add Orbit's routes; what has a long body goes to a handler that doesn't wait for all of it."""
+        streaming = routing.Rule(LongBody(self.base_path), UploadHandler)
+        assert self.serverapp is not None
+        self.serverapp.web_app.add_handlers(".*$", [streaming])  # type: ignore[no-untyped-call]
         self.handlers.extend(HANDLERS)
 
     @property
@@ -165,7 +190,10 @@ class OrbitExtension(ExtensionApp):
     def link_limits(self) -> Limits:
         """Return the bounds of an endpoint's link."""
         return Limits(
-            ping_interval=self.ping_interval, suspect_after=self.suspect_after, lost_after=self.lost_after
+            ping_interval=self.ping_interval,
+            suspect_after=self.suspect_after,
+            lost_after=self.lost_after,
+            resume_for=self.lost_after,
         )
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
@@ -267,6 +295,7 @@ class OrbitExtension(ExtensionApp):
             await asyncio.gather(self._revocation, return_exceptions=True)
         await asyncio.gather(self.modules.close(), *(child.stop() for child in self._children.values()))
         await self.hub.close()
+        await self.hub.events.close()
         self.metrics.unregister()
         await self.audit.close()
         with contextlib.suppress(OSError):

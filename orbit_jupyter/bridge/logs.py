@@ -46,8 +46,9 @@ def join_server_log(server: logging.Logger) -> int:
     """
     parts = logging.getLogger("orbit")
     parts.handlers = [TracedHandler(server.handlers)]  # before the look, whose warning goes there, too
-    # Not by its name: a server's level may be any number, and have none.
-    level = server.level
+    # Not by its name: a server's level may be any number, and have none. A server's logger takes everything, and
+    # its handlers choose: what none of them wants isn't worth making a record of, for every call.
+    level = max(server.level, min((handler.level for handler in server.handlers), default=server.level))
     try:
         wanted = wanted_level()
     except ValueError as error:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from orbit_jupyter.link import Answer
-from orbit_jupyter.protocol import Call, Fail, Reply
+from orbit_jupyter.link import Answer, Onward
+from orbit_jupyter.protocol import Call, Cancel, Credit, Data, Fail, Reply
 
 log = logging.getLogger("orbit.bridge")
 
@@ -24,8 +24,10 @@ class Outcome(msgspec.Struct, frozen=True):
     code: str
     """Code of the error, empty where a handler has answered."""
     seconds: float
-    """From the hub to its answer."""
+    """From the hub to the end of its answer."""
     reply_bytes: int
+    streamed_bytes: int = 0
+    """Of the call's body, what came after the call itself."""
 
     @property
     def user(self) -> str:
@@ -59,34 +61,65 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def request_bytes(self) -> int:
-        """Length of the call's body."""
-        return len(self.call.body)
+        """Length of the call's body, as far as it came."""
+        return len(self.call.body) + self.streamed_bytes
 
 
 Observer = Callable[[Outcome], None]
 """Takes the record of a call on the bridge's loop, just before its answer goes out: it must be quick."""
 
 
-def noted(call: Call, answer: Answer, observers: Sequence[Observer]) -> Answer:
-    """Return an answer that tells the observers first, and drops every answer after the first."""
+class BodyCount:
+    """How much of a body has come in pieces."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def counting(self, onward: Onward | None) -> Onward:
+        """Return what passes on what a caller says, and counts its body."""
+
+        def count(frame: Cancel | Data | Credit) -> None:
+            if isinstance(frame, Data):
+                self.bytes += len(frame.data)
+            if onward is not None:
+                onward(frame)
+
+        return count
+
+
+def noted(call: Call, answer: Answer, observers: Sequence[Observer], body: BodyCount | None = None) -> Answer:
+    """Return an answer that tells the observers before the call ends, and drops what comes after."""
     began = time.perf_counter()
     waiting = True
+    status = size = 0
 
-    def note(reply: Reply | Fail) -> None:
-        nonlocal waiting
+    def note(frame: Reply | Fail | Data | Credit) -> None:
+        nonlocal waiting, status, size
         if not waiting:
             return
-        waiting = False
-        seconds = time.perf_counter() - began
-        if isinstance(reply, Fail):
-            outcome = Outcome(call, reply.status, reply.code, seconds, 0)
+        if isinstance(frame, Credit):
+            answer(frame)
+            return
+        code = ""
+        if isinstance(frame, Fail):
+            status, code = frame.status, frame.code
+        elif isinstance(frame, Reply):
+            status, size = frame.status, len(frame.body)
+            waiting = frame.more
         else:
-            outcome = Outcome(call, reply.status, "", seconds, len(reply.body))
+            size += len(frame.data)
+            waiting = not frame.end
+        if waiting and not code:
+            answer(frame)
+            return
+        waiting = False
+        streamed = body.bytes if body is not None else 0
+        outcome = Outcome(call, status, code, time.perf_counter() - began, size, streamed)
         for observe in observers:
             try:
                 observe(outcome)
             except Exception:  # who watches must not keep the caller from the answer
                 log.exception("an observer of the bridge's calls failed")
-        answer(reply)
+        answer(frame)
 
     return note

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orbit_jupyter.host.router import Router
-from orbit_jupyter.link import Answer, Canceller, begin, working_for
+from orbit_jupyter.link import Answer, Onward, begin, whole_call, working_for
 from orbit_jupyter.plugin import App, Request, Route, routes_of
 from orbit_jupyter.protocol import Call, ForbiddenError, OrbitError, Reply, fail_from
 
@@ -22,6 +22,9 @@ from .tokens import TokenStore
 log = logging.getLogger("orbit.bridge")
 
 _JSON = {"content-type": "application/json"}
+
+MAX_OWN_BODY = 2**20
+"""Bytes of a body that a route of the bridge itself takes."""
 
 
 class OwnRoutes:
@@ -54,8 +57,11 @@ class OwnRoutes:
         """Return whether a path under ``/orbit/`` is for the bridge itself."""
         return path in self._paths or path.partition("/")[0] in self.prefixes
 
-    def handle(self, call: Call, answer: Answer) -> Canceller:
+    def handle(self, call: Call, answer: Answer) -> Onward | None:
         """Begin a call; answered once."""
+        return whole_call(call, answer, self._begin, MAX_OWN_BODY)
+
+    def _begin(self, call: Call, answer: Answer) -> Onward:
         return begin(self._run(call, answer), answer)
 
     async def _run(self, call: Call, answer: Answer) -> None:
@@ -64,11 +70,11 @@ class OwnRoutes:
 
     async def _answer(self, call: Call, answer: Answer) -> None:
         try:
-            handler, values = self._router.find(call.method, call.path)
-            action = self._actions[handler]
+            route, values = self._router.find(call.method, call.path)
+            action = self._actions[route.handler]
             if call.principal is None or action not in call.principal.scopes:
                 raise ForbiddenError(f"you may not {action} on this bridge")
-            answer(_reply(await handler(Request(call, values, self._app))))
+            answer(_reply(await route.handler(Request(call, values, self._app))))
         except OrbitError as error:
             answer(fail_from(error))
         except Exception as error:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from orbit_jupyter.link import Link, State
+from orbit_jupyter.link import Answer, Down, State
+from orbit_jupyter.link.liveness import Liveness
 from orbit_jupyter.protocol import (
     PROTOCOL,
+    AnyFrame,
     Bye,
+    Call,
+    Cancel,
     ConflictError,
+    Credit,
+    Data,
     EndpointInfo,
     EndpointNotFoundError,
     ForbiddenError,
@@ -25,6 +32,8 @@ from orbit_jupyter.protocol import (
     refuse_version,
 )
 from orbit_jupyter.protocol.names import BRIDGE
+
+from .turnstile import Turnstile
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,28 @@ class Grant:
     lent: bool = False
 
 
+class EndpointLink(Protocol):
+    """What the hub asks of a link to an endpoint; `orbit_jupyter.link.Link` says what each does."""
+
+    liveness: Liveness
+    closed: asyncio.Future[Down]
+
+    @property
+    def attached(self) -> bool: ...
+
+    def call(self, call: Call, on_answer: Answer) -> int: ...
+
+    def onward(self, id: int, frame: Cancel | Data | Credit) -> None: ...
+
+    def send(self, frame: AnyFrame) -> None: ...
+
+    async def probe(self, seconds: float) -> bool: ...
+
+    def down(self, reason: str) -> None: ...
+
+    async def close(self, bye: Bye | None = None) -> None: ...
+
+
 @dataclass
 class Entry:
     """One endpoint that is connected."""
@@ -56,10 +87,14 @@ class Entry:
     name: str
     hello: Hello
     grant: Grant
-    link: Link
+    link: EndpointLink
     since: float
     plugins: dict[str, PluginInfo] = field(default_factory=dict)
     state: State = "present"
+    turnstile: Turnstile = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.turnstile = Turnstile(self)
 
     def info(self) -> EndpointInfo:
         """Return how topology shows it."""

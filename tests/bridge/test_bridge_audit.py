@@ -297,7 +297,7 @@ async def test_sockets_that_do_not_open_are_kept(bridge: Bridge) -> None:
 
 
 async def test_endpoints_that_may_not_register_are_kept(bridge: Bridge, dial_peer: Dial) -> None:
-    await dial_peer("hpc1", resume_key="one")
+    (await dial_peer("hpc1", resume_key="one")).serve()
     refused = [
         await dial_peer("hpc1", resume_key="two"),
         await dial_peer("hpc2", bridge.endpoint_token("hpc1")),

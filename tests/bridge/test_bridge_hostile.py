@@ -163,7 +163,7 @@ async def test_two_that_ask_for_one_name_at_once_do_not_both_keep_it(bridge: Bri
     byes = [first for first, _ in links if isinstance(first, Bye)]
     if len(runs) == 2:
         done, _ = await asyncio.wait(runs, timeout=20, return_when=asyncio.FIRST_COMPLETED)
-        byes = [bye for run in done if (bye := run.result().bye) is not None]
+        byes = [bye for run in done if (down := run.result()) and (bye := down.bye) is not None]
     assert [(bye.code, bye.retry) for bye in byes] == [("conflict", False)]
     for _, link in links:
         await link.close()

@@ -13,7 +13,7 @@ from bridge_stage import Bridge, Peer, Start
 from orbit_jupyter.bridge.registry import Registry
 from orbit_jupyter.bridge.tokens import TokenStore
 from orbit_jupyter.endpoint import EndpointService
-from orbit_jupyter.protocol import Bye, Call, Fail, Hello, Principal, Reply, Welcome
+from orbit_jupyter.protocol import Bye, Call, Hello, Principal, Reply, Welcome
 
 StartOwn = Callable[[], Awaitable[EndpointService]]
 
@@ -81,7 +81,7 @@ async def test_the_bridges_own_routes_go_before_its_plugins(bridge: Bridge, star
 async def test_a_call_to_it_while_it_starts_waits_for_it(bridge: Bridge, start_own: StartOwn) -> None:
     hub = bridge.extension.hub
     hub.expect("bridge")
-    answers: asyncio.Queue[Reply | Fail] = asyncio.Queue()
+    answers: asyncio.Queue[Any] = asyncio.Queue()
     call = Call(id=1, endpoint="bridge", method="GET", path="/sample/version")
     hub.call(call, Principal(bridge.extension.owner, scopes=("read",)), answers.put_nowait)
     await start_own()

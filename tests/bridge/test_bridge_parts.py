@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from orbit_jupyter.bridge.event_log import EventLog, Interest, Reader, Received
+from orbit_jupyter.bridge.event_log import EventLog, Interest, Reader
 from orbit_jupyter.bridge.extension import OrbitExtension
 from orbit_jupyter.bridge.handlers.events import EventsHandler
 from orbit_jupyter.bridge.identity import persisted_id, write_runtime_file
+from orbit_jupyter.bridge.received import Received
 from orbit_jupyter.bridge.tokens import TokenStore, parse_duration
 from orbit_jupyter.protocol import Event, Events, InvalidFieldError, ResourceNotFoundError
 
@@ -104,23 +105,26 @@ def test_a_duration_beyond_any_sense_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "after"),
+    ("given", "seen", "place"),
     [
-        ("e-7", 7),
-        ("", None),
-        ("old-7", None),
-        ("e-", None),
-        ("e-²", None),
-        ("e-" + "9" * 19, None),
-        ("e--1", None),
+        ("e-3", ("e", 3), (3, False)),
+        ("", None, None),
+        ("e-6", ("e", 6), (5, True)),
+        ("old-3", ("old", 3), (5, True)),
+        ("e-", ("e-", 0), (5, True)),
+        ("e-²", ("e-²", 0), (5, True)),
+        ("e-" + "9" * 19, ("e-" + "9" * 19, 0), (5, True)),
+        ("e--1", ("e-", 1), (5, True)),
     ],
 )
-def test_a_reader_goes_on_only_behind_a_number_of_this_log(given: str, after: int | None) -> None:
-    handler = SimpleNamespace(
-        request=SimpleNamespace(headers={"Last-Event-ID": given}),
-        orbit=SimpleNamespace(hub=SimpleNamespace(events=SimpleNamespace(epoch="e"))),
-    )
-    assert EventsHandler._after(cast(Any, handler)) == after
+def test_a_reader_goes_on_behind_a_number_of_this_log_and_hears_of_a_gap_behind_any_other(
+    given: str, seen: tuple[str, int] | None, place: tuple[int, bool] | None
+) -> None:
+    handler = SimpleNamespace(request=SimpleNamespace(headers={"Last-Event-ID": given}))
+    assert EventsHandler._seen(cast(Any, handler)) == seen
+    log = EventLog("e")
+    log.append("hpc1", "ann", [event(number) for number in range(5)])
+    assert seen is None or log.place(*seen) == place
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b*", "bridge", "*" * 64])
@@ -145,8 +149,8 @@ def read_all(reader: Reader) -> tuple[int, list[int]]:
 def test_a_reader_gets_each_event_once_and_in_order() -> None:
     log = EventLog("e")
     reader = Reader(log, Interest())
-    for number in range(1000):
-        log.append("hpc1", "ann", event(number))
+    for number in range(0, 1000, 10):
+        log.append("hpc1", "ann", [event(number + n) for n in range(10)])
     assert read_all(reader) == (0, list(range(1000)))
     assert not reader.behind
 
@@ -155,23 +159,22 @@ def test_a_reader_that_falls_behind_is_told_how_much_it_missed() -> None:
     log = EventLog("e", max_events=10)
     reader = Reader(log, Interest())
     for number in range(25):
-        log.append("hpc1", "ann", event(number))
+        log.append("hpc1", "ann", [event(number)])
     assert read_all(reader) == (15, list(range(15, 25)))
 
 
 def test_the_log_is_bounded_by_bytes_too() -> None:
     log = EventLog("e", max_bytes=100)
     for _ in range(50):
-        log.append("hpc1", "ann", Event("p", "t", b"x" * 10))
+        log.append("hpc1", "ann", [Event("p", "t", b"x" * 10)])
     assert len(log.entries) == 10
 
 
 def test_a_reader_far_behind_looks_at_a_bounded_number_at_a_time() -> None:
     log = EventLog("e")
     reader = Reader(log, Interest(topic="rare"))
-    for number in range(5000):
-        log.append("hpc1", "ann", event(number))
-    log.append("hpc1", "ann", event(1, topic="rare"))
+    log.append("hpc1", "ann", [event(number) for number in range(5000)])
+    log.append("hpc1", "ann", [event(1, topic="rare")])
     assert reader.read() == (0, [])
     assert reader.behind
     assert read_all(reader) == (0, [1])
@@ -191,10 +194,10 @@ def test_a_reader_far_behind_looks_at_a_bounded_number_at_a_time() -> None:
 def test_a_reader_gets_what_it_wants_and_may_see(interest: Interest, numbers: list[int]) -> None:
     log = EventLog("e")
     reader = Reader(log, interest)
-    log.append("a", "ann", event(0))
-    log.append("b", "ann", event(1))
-    log.append("a", "ann", event(2, "u"))
-    log.append("b", "bob", event(3, "u", owner="ann"))
+    log.append("a", "ann", [event(0)])
+    log.append("b", "ann", [event(1)])
+    log.append("a", "ann", [event(2, "u")])
+    log.append("b", "bob", [event(3, "u", owner="ann")])
     assert read_all(reader) == (0, numbers)
 
 
@@ -204,10 +207,12 @@ def test_events_that_were_sent_again_are_entered_once() -> None:
     assert received.new("a", Events("e", 1, [one, two])) == (0, [one, two])
     assert received.new("a", Events("e", 1, [one, two, three])) == (0, [three])
     assert received.new("a", Events("e", 2, [two])) == (0, [])
+    assert received.last("a", "e") == 0  # it came, and nobody holds it yet
+    received.hold("a", received.position("a"))
     assert received.last("a", "e") == 3
     assert received.new("a", Events("e", 6, [one])) == (2, [one])
     assert received.new("a", Events("new", 1, [two])) == (0, [two])
-    assert received.last("a", "e") == 0
+    assert received.last("a", "new") == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from bridge_stage import Bridge, Peer, Start
 
+from orbit_jupyter.bridge import hub
 from orbit_jupyter.link import TransportClosedError
 from orbit_jupyter.link.websocket import dial
 from orbit_jupyter.protocol import (
@@ -64,6 +65,7 @@ async def test_a_glob_lets_in_what_it_fits(bridge: Bridge, dial_peer: Dial) -> N
 async def test_a_name_that_is_held_says_by_whom_and_since_when(bridge: Bridge, dial_peer: Dial) -> None:
     facts = HostFacts(hostname="login1", user="ann", pid=77)
     first = await dial_peer("hpc1", host=facts, resume_key="one")
+    first.serve()
     second = await dial_peer("hpc1", resume_key="two")
     keyless = await dial_peer("hpc1")
     for refused in (second, keyless):
@@ -71,6 +73,32 @@ async def test_a_name_that_is_held_says_by_whom_and_since_when(bridge: Bridge, d
         assert (refused.first.code, refused.first.retry) == ("conflict", False)
         assert "ann@login1 (process 77) since 20" in refused.first.reason
     assert isinstance(first.first, Welcome)
+
+
+async def test_a_holder_that_does_not_answer_makes_room_for_another_process_at_once(
+    bridge: Bridge, dial_peer: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PROBE", 0.1)
+    silent = await dial_peer("hpc1", resume_key="one")
+    replacement = await dial_peer("hpc1", resume_key="two")
+    assert isinstance(silent.first, Welcome)
+    assert isinstance(replacement.first, Welcome)
+    assert bridge.extension.hub.registry.names() == ["hpc1"]
+    replacement.serve()
+    async with bridge.http() as http:
+        assert (await http.get("/hpc1/sample/version")).status_code == 200
+    assert [call.path for call in replacement.calls] == ["/sample/version"]
+
+
+async def test_a_stranger_cannot_take_over_what_is_only_silent(
+    bridge: Bridge, dial_peer: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PROBE", 0.1)
+    await dial_peer("hpc1")
+    token, _ = bridge.extension.tokens.create("hpc1", "somebody-else")
+    stranger = await dial_peer("hpc1", token)
+    assert isinstance(stranger.first, Bye)
+    assert stranger.first.code == "conflict"
 
 
 async def test_the_same_endpoint_takes_its_half_open_connection_over(bridge: Bridge, dial_peer: Dial) -> None:

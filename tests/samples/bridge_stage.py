@@ -14,6 +14,7 @@ import httpx
 from orbit_jupyter.bridge.extension import OrbitExtension
 from orbit_jupyter.endpoint import EndpointService
 from orbit_jupyter.link import Address, Down, Found, Link
+from orbit_jupyter.link.link import CallHandler
 from orbit_jupyter.link.transport import Transport
 from orbit_jupyter.protocol import AnyFrame, Call, Fail, Reply
 
@@ -69,11 +70,16 @@ class Peer:
         self.link: Link | None = None
         self._serving: asyncio.Task[Down] | None = None
 
-    def serve(self) -> asyncio.Task[Down]:
-        """Answer calls with `reply` from now on."""
-        self.link = Link(self.transport, on_call=self._on_call)
-        self._serving = asyncio.ensure_future(self.link.run())
+    def serve(self, on_call: CallHandler | None = None) -> asyncio.Task[Down]:
+        """Answer calls with `reply` from now on, or as `on_call` does."""
+        self.link = Link(self.transport, on_call=on_call or self._on_call)
+        self._serving = asyncio.ensure_future(self._run(self.link))
         return self._serving
+
+    async def _run(self, link: Link) -> Down:
+        down = await link.run()
+        assert down is not None
+        return down
 
     async def close(self) -> None:
         """Hang up."""

@@ -8,6 +8,7 @@ from .events import EventsHandler
 from .page import PageHandler
 from .proxy import ProxyHandler
 from .sockets import ClientSocket, RegisterSocket
+from .upload import LongBody, UploadHandler
 
 HANDLERS: list[tuple[str, Any]] = [
     (r"/orbit/?", PageHandler),
@@ -17,4 +18,13 @@ HANDLERS: list[tuple[str, Any]] = [
     (r"/orbit/(.+)", ProxyHandler),
 ]
 
-__all__ = ["HANDLERS", "ClientSocket", "EventsHandler", "PageHandler", "ProxyHandler", "RegisterSocket"]
+__all__ = [
+    "HANDLERS",
+    "ClientSocket",
+    "EventsHandler",
+    "LongBody",
+    "PageHandler",
+    "ProxyHandler",
+    "RegisterSocket",
+    "UploadHandler",
+]

@@ -13,7 +13,7 @@ from tornado.iostream import StreamClosedError
 from orbit_jupyter.protocol import EndpointInfo
 
 from ..event_log import Interest, Logged
-from ..hub import Wakeup
+from ..readers import Wakeup
 from .base import OrbitMixin
 
 KEEP_ALIVE = 15.0
@@ -45,7 +45,7 @@ class EventsHandler(OrbitMixin, APIHandler):
             self.get_query_argument("topic", ""),
             principal.user,
         )
-        wakeup = self._wakeup = hub.subscribe(interest, self._after())
+        wakeup = self._wakeup = hub.subscribe(interest, self._seen())
         topology_changed = True
 
         def on_topology(_changed: dict[str, EndpointInfo], _removed: list[str]) -> None:
@@ -60,8 +60,13 @@ class EventsHandler(OrbitMixin, APIHandler):
             while not self._gone and not self.orbit.stopping.is_set():
                 if topology_changed:
                     topology_changed = False
+                    # With an id, so that a reader that saw no event yet goes on from here, too.
+                    self.write(self._id(wakeup.reader.after))
                     self.write(_message("topology", self.orbit.own_routes.topology()))
-                missed, batch = wakeup.reader.read()
+                    if wakeup.lost:
+                        wakeup.lost = False
+                        self.write(_message("gap", {"missed": None}))
+                missed, batch = await wakeup.reader.next()
                 if missed:
                     self.write(_message("gap", {"missed": missed}))
                 for logged in batch:
@@ -99,20 +104,24 @@ class EventsHandler(OrbitMixin, APIHandler):
         self._written = asyncio.get_running_loop().time()
         super().write(chunk)
 
-    def _after(self) -> int | None:
-        """Return the number that the client has seen last, if it is of this log."""
-        epoch, _, sequence = self.request.headers.get("Last-Event-ID", "").rpartition("-")
-        # Other digits, as ², are none to `int`, and islice takes no more than 64 bits.
-        if epoch != self.orbit.hub.events.epoch or not sequence.isdecimal() or len(sequence) > 18:
-            return None
-        return int(sequence)
+    def _seen(self) -> tuple[str, int] | None:
+        """Return epoch and number of the last event that the client has; None where it doesn't say."""
+        seen = self.request.headers.get("Last-Event-ID", "")
+        epoch, _, sequence = seen.rpartition("-")
+        # Other digits, as ², are none to `int`, and the database takes no more than 64 bits.
+        if not sequence.isdecimal() or len(sequence) > 18:
+            return (seen, 0) if seen else None
+        return epoch, int(sequence)
+
+    def _id(self, sequence: int) -> bytes:
+        return b"id: %s-%d\n" % (self.orbit.hub.events.epoch.encode(), sequence)
 
     def _notification(self, logged: Logged) -> bytes:
         event = logged.event
         head = _encode({"endpoint": logged.endpoint, "plugin": event.plugin, "topic": event.topic})
         # The event's data is JSON already, checked when the endpoint sent it; it goes in as it is.
         body = b'{"topic":"notification","data":' + head[:-1] + b',"data":' + event.data + b"}}"
-        return b"id: %s-%d\ndata: %s\n\n" % (self.orbit.hub.events.epoch.encode(), logged.sequence, body)
+        return b"%sdata: %s\n\n" % (self._id(logged.sequence), body)
 
     def finish(self, *chunks: Any, **more: Any) -> Any:
         """Keep the content type, which `APIHandler` would make JSON."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
 
 from jupyter_server.auth.decorator import allow_unauthenticated, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
@@ -14,7 +14,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado import web, websocket
 from tornado.iostream import StreamClosedError
 
-from orbit_jupyter.link import Link, TransportClosedError
+from orbit_jupyter.link import Link, TransportClosedError, keep_little_unsent
 from orbit_jupyter.protocol import (
     PROTOCOL,
     Bye,
@@ -27,6 +27,7 @@ from orbit_jupyter.protocol import (
     refuse_version,
 )
 
+from .. import other_release
 from ..border import credentials
 from ..client_session import ClientSession
 from ..registry import Entry, Grant
@@ -69,6 +70,9 @@ class _Transport:
     async def receive(self) -> bytes:
         raise NotImplementedError("Tornado pushes messages")
 
+    async def deliver(self, take: Callable[[bytes], None]) -> NoReturn:
+        raise NotImplementedError("Tornado pushes messages")
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self._handler.close(code, reason.encode()[:120].decode(errors="ignore"))
 
@@ -80,12 +84,14 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
     ping_interval = 0
     ping_timeout = 0
     link: Link | None = None
+    _transport: _Transport | None = None
     _user = ""
     """Who has dialled, for the audit log."""
     _deadline: asyncio.TimerHandle | None = None
 
     def open(self, *args: Any, **more: Any) -> None:
         # Not super().open(): it would begin Jupyter's own pings, in milliseconds.
+        keep_little_unsent(getattr(getattr(self.ws_connection, "stream", None), "socket", None))
         self.set_nodelay(True)  # a small answer must not wait for the far side's delayed acknowledgement
         self._deadline = asyncio.get_running_loop().call_later(GREETING_TIME, self.close, 1002, "no greeting came")
 
@@ -93,7 +99,7 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
         data = message.encode() if isinstance(message, str) else message
         if self.link is None:
             return self._greet(data)
-        self.link.feed(data)  # no coroutine: Tornado would make a task for every message
+        self.link.feed(data, self._transport)  # no coroutine: Tornado would make a task for every message
         return None
 
     async def _greet(self, data: bytes) -> None:
@@ -109,7 +115,9 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
         elif choose_version(PROTOCOL, hello.protocol) is None:
             await self._refuse(refuse_version(PROTOCOL, hello.protocol), hello.name)
         else:
-            await self._greeted(hello)
+            # It may have hung up meanwhile, or been refused and go on talking.
+            with contextlib.suppress(websocket.WebSocketClosedError, StreamClosedError):
+                await self._greeted(hello)
 
     async def _greeted(self, hello: Hello) -> None:
         raise NotImplementedError
@@ -124,8 +132,23 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
     def on_close(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        if self.link is not None:
-            self.link.down(self.close_reason or "its connection was closed")
+        if self.link is not None and self._transport is not None:
+            self.link.lost(self._transport, self.close_reason or "its connection was closed")
+            self.orbit.hub.sessions.limit(self._user)
+
+    async def _resumed(self, hello: Hello) -> bool:
+        """Go on with the connection that the dialler names; return whether there was one."""
+        hub = self.orbit.hub
+        link = hub.resumable(hello, self._user)
+        if link is None:
+            return False
+        await self.write_message(encode(hub.welcome(hello, self._user, hello.session, link)), binary=True)
+        self._transport = _Transport(self)
+        if link.attach(self._transport, hello.received):
+            self.link = link
+        else:  # its time was over meanwhile
+            self.close(1001, "the connection is gone; dial again")
+        return True
 
 
 class RegisterSocket(_OrbitSocket):
@@ -144,22 +167,57 @@ class RegisterSocket(_OrbitSocket):
         self._grant, self._user = grant, grant.owner
         await websocket.WebSocketHandler.get(self, *args, **more)
 
+    _other: other_release.OtherReleaseLink | None = None
+    """The link of an endpoint of another release, in place of `link`."""
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        if self._other is None:
+            return super().on_message(message)
+        self._other.feed(message.encode() if isinstance(message, str) else message)
+        return None
+
+    async def _greet(self, data: bytes) -> None:
+        if not other_release.spoken_in(data):
+            await super()._greet(data)
+            return
+        socket = other_release.Socket(self)
+        joined = await other_release.join(data, self.orbit.hub, self._grant, socket, self.orbit.link_limits())
+        if isinstance(joined, other_release.Refusal):
+            self.orbit.audit.refused_at_socket("/register", joined.name, joined.bye.code, self._user)
+        elif joined is not None:
+            self._other = joined
+            if self._deadline is not None:
+                self._deadline.cancel()
+
+    def on_pong(self, data: bytes) -> None:
+        if self._other is not None:
+            self._other.pong(data)
+
+    def on_close(self) -> None:
+        super().on_close()
+        if self._other is not None:
+            self._other.hung_up(self.close_code or 1006, self.close_reason or "its connection was closed")
+
     async def _greeted(self, hello: Hello) -> None:
         hub = self.orbit.hub
         if hello.role != "endpoint":
             await self._refuse(Bye("only endpoints register here; clients dial /client", retry=False), hello.name)
             return
-        refused = hub.refusal(hello, self._grant)
+        if await self._resumed(hello):
+            return
+        refused = await hub.admit(hello, self._grant)
         if refused is not None:
             await self._refuse(refused, hello.name)
             return
-        await self.write_message(encode(hub.welcome(hello, self._grant.owner)), binary=True)
+        session = hub.sessions.new_name()
+        await self.write_message(encode(hub.welcome(hello, self._grant.owner, session)), binary=True)
         refused = hub.refusal(hello, self._grant)  # another may have taken the name meanwhile
         if refused is not None:
             await self._refuse(refused, hello.name)
             return
+        self._transport = _Transport(self)
         self.link = Link(
-            _Transport(self),
+            self._transport,
             on_call=lambda call, answer: hub.endpoint_call(entry, call, answer),
             on_frame=lambda frame: hub.endpoint_frame(entry, frame),
             on_state=lambda state: hub.endpoint_state(entry, state),
@@ -168,6 +226,7 @@ class RegisterSocket(_OrbitSocket):
         )
         entry = Entry(hello.name, hello, self._grant, self.link, since=time.time())
         self.link.finish_by_itself()
+        hub.sessions.add(session, self._user, self.link, limited=False)
         hub.endpoint_up(entry)
 
 
@@ -186,6 +245,11 @@ class ClientSocket(_OrbitSocket):
     async def _greeted(self, hello: Hello) -> None:
         hub = self.orbit.hub
         hub.first_use()
-        await self.write_message(encode(hub.welcome(hello, self._principal.user)), binary=True)
-        self.link = ClientSession(hub, self._principal, _Transport(self)).link
+        if await self._resumed(hello):
+            return
+        session = hub.sessions.new_name()
+        await self.write_message(encode(hub.welcome(hello, self._user, session)), binary=True)
+        self._transport = _Transport(self)
+        self.link = ClientSession(hub, self._principal, self._transport, self.orbit.link_limits()).link
         self.link.finish_by_itself()
+        hub.sessions.add(session, self._user, self.link)
