@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,36 @@ def seed_environment(home: Path, lab: Server, certificate: Path) -> dict[str, st
         "RADICAL_ORBIT_BRIDGE_URL": lab.url.replace("https://", "https://orbit:the-token@"),
         "RADICAL_ORBIT_BRIDGE_CERT": str(certificate.with_name("authority.pem")),
     }
+
+
+@pytest.fixture
+def seed_endpoint(
+    seed_python: Path, seed_environment: dict[str, str], home: Path
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start that release's own endpoint service at a URL with the token in it, and end all of them."""
+    script = str(seed_python.with_name("radical-orbit-endpoint.py"))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, url: str, plugins: str = "sysinfo,psij,staging") -> subprocess.Popen[bytes]:
+        with (home / f"{name}-{len(started)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(seed_python), script, "--name", name, "--plugins", plugins],
+                env={**seed_environment, "RADICAL_ORBIT_BRIDGE_URL": url},
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

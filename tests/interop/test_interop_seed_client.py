@@ -36,7 +36,7 @@ def test_its_client_works_unmodified(
 
 def check(saw: dict[str, Any]) -> None:
     assert saw["endpoints"] == ["hpc1"]
-    assert saw["plugins"] == {"psij": "/hpc1/psij", "sysinfo": "/hpc1/sysinfo"}
+    assert saw["plugins"] == {name: f"/hpc1/{name}" for name in ("psij", "staging", "sysinfo")}
     assert saw["listener"] is True
     assert saw["homedir"].startswith("/")
     assert saw["role"]["psij_executor"] == "local"

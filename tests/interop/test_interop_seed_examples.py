@@ -154,3 +154,16 @@ def test_its_psij_example_needs_no_configuration_where_the_bridge_has_no_plugins
         printed = script.finish()
     assert "Using endpoint: hpc1\n" in printed
     assert re.search(r"^Status: COMPLETED .*\n\nJob Finished\.$", printed, re.M)
+
+
+def test_its_staging_example_sends_a_file_and_fetches_it(
+    seed_python: Path, seed_examples: Path, seed_environment: dict[str, str]
+) -> None:
+    with running(seed_python, seed_examples / "example_staging.py", seed_environment) as script:
+        printed = script.finish()
+    assert re.search(r"^Remote /tmp has \d+ entries$", printed, re.M)
+    sent = Path(re.findall(r"^Uploaded: (\S+)$", printed, re.M)[0])
+    assert sent.read_text() == "Hello from the client!"
+    sent.unlink()
+    assert re.search(r"^Downloaded: \S+$", printed, re.M)
+    assert printed.endswith("Done.\n")
