@@ -21,6 +21,7 @@ from orbit_jupyter.plugin import App, AppState, Plugin
 from orbit_jupyter.protocol import HostFacts, Welcome, check_name
 from orbit_jupyter.protocol.names import BRIDGE
 
+from .kept import EndpointState
 from .uplink import Uplink
 
 log = logging.getLogger("orbit.endpoint")
@@ -125,12 +126,22 @@ class EndpointService:
         Raises
         ------
         OrbitError
-            The bridge refused it: the credentials, the name, the protocol version.
+            The bridge refused it: the credentials, the name, the protocol version. Or its state is another's.
         ValueError
             The plugins to load don't exist.
         """
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        state = EndpointState(self.name)
+        await state.claim()
+        try:
+            await self._serve(state)
+        finally:
+            await state.release()
+
+    async def _serve(self, kept: EndpointState) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
         batch = detect()
         role = self._role or batch.role
         facts = HostFacts(
@@ -147,13 +158,14 @@ class EndpointService:
             endpoint_name=self.name,
             bridge_url=self.bridge_url,
             role=role,
-            folder=orbit_home() / "state" / self.name,
+            folder=kept.folder,
             endpoint_service=self,
         )
         uplink = Uplink(
             self.address,
             self.name,
             facts,
+            outbox_folder=kept.folder / "outbox",
             host_loop=self._loop,
             on_call=lambda call, answer: host.handle(call, answer),  # noqa: PLW0108 - made below
             on_topology=lambda topology: host.tell(topology),  # noqa: PLW0108
@@ -168,11 +180,12 @@ class EndpointService:
             uplink.start(host.infos())
             ended = asyncio.wrap_future(uplink.ended)
             stopped = asyncio.ensure_future(self._stop.wait())
-            waits: set[asyncio.Future[Any]] = {ended, stopped}
+            waits: set[asyncio.Future[Any]] = {ended, stopped, kept.lost}
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
-            if ended.done():
-                ended.result()
+            for end in (ended, kept.lost):
+                if end.done():
+                    end.result()
         finally:
             await asyncio.to_thread(uplink.stop, "the endpoint ends")
             await host.close()

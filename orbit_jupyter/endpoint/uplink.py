@@ -8,9 +8,21 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
-from orbit_jupyter.link import Address, Answer, Canceller, Down, Link, Refused, dial_for_ever
+from orbit_jupyter.link import (
+    Address,
+    Answer,
+    Down,
+    Limits,
+    Link,
+    Onward,
+    Redials,
+    Refused,
+    dial_for_ever,
+    new_loop,
+)
 from orbit_jupyter.link.transport import Transport
 from orbit_jupyter.link.websocket import dial
 from orbit_jupyter.protocol import (
@@ -18,6 +30,9 @@ from orbit_jupyter.protocol import (
     AnyFrame,
     Bye,
     Call,
+    Cancel,
+    Credit,
+    Data,
     Event,
     Fail,
     Hello,
@@ -36,6 +51,9 @@ from .outbox import Outbox
 
 log = logging.getLogger("orbit.endpoint")
 
+REDIAL_AFTER = 10.0
+"""Seconds of silence after which the bridge is dialled again: a half-open socket would stay silent for ever."""
+
 
 class Uplink:
     """Dials the bridge for ever and carries calls in, answers and events out.
@@ -48,6 +66,8 @@ class Uplink:
         The endpoint's name there.
     facts
         What the bridge shows of this host.
+    outbox_folder
+        Where events wait that the memory has no room for; None: only the memory.
     host_loop
         The loop that the plugins live on; the callbacks below are called there.
     on_call, on_topology, on_listeners, on_welcome
@@ -60,8 +80,9 @@ class Uplink:
         name: str,
         facts: HostFacts,
         *,
+        outbox_folder: Path | None,
         host_loop: asyncio.AbstractEventLoop,
-        on_call: Callable[[Call, Answer], Canceller | None],
+        on_call: Callable[[Call, Answer], Onward | None],
         on_topology: Callable[[Topology], None],
         on_listeners: Callable[[Listeners], None],
         on_welcome: Callable[[Welcome], None],
@@ -72,9 +93,11 @@ class Uplink:
         self._boot_id = uuid.uuid4().hex
         self._resume_key = uuid.uuid4().hex
         self._plugins: dict[str, PluginInfo] = {}
-        self._outbox = Outbox(self._boot_id)
+        self._outbox = Outbox(self._boot_id, outbox_folder)
         self._link: Link | None = None
-        self._loop = asyncio.new_event_loop()
+        self._session = ""
+        self._stopping = threading.Event()
+        self._loop = new_loop()
         self._here, self._there = Hop(self._loop), Hop(host_loop)
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -117,21 +140,38 @@ class Uplink:
             else:
                 self.ended.set_exception(error)
         finally:
+            self._outbox.close()
             self._loop.close()
 
     async def _serve(self) -> None:
-        while True:
-            try:
-                transport, welcome = await dial_for_ever(self._connect, self._hello)
-            except Refused as refused:
-                raise refused.error from None
-            log.info("connected to %s as %s", self._address.url, self._name)
-            self._to_host(self._on_welcome, welcome)
-            down = await self._one_link(transport, welcome)
-            if down.bye is not None and not down.bye.retry:
-                self._end_with(down.bye)
-                return
-            log.warning("the connection to the bridge was lost: %s", down.reason)
+        redials = Redials()
+        try:
+            while True:
+                try:
+                    transport, welcome = await dial_for_ever(self._connect, self._hello)
+                except Refused as refused:
+                    raise refused.error from None
+                log.info("connected to %s as %s", self._address.url, self._name)
+                if self._stopping.is_set():  # while it dialled; a cancel can get lost in there
+                    await transport.close()
+                    return
+                link = self._link_over(transport, welcome)
+                if link is None:  # it went down here while the bridge still took it up
+                    await transport.close()
+                    continue
+                redials.begin()
+                down = await link.run()
+                if self._stopping.is_set():
+                    await asyncio.sleep(5)  # the goodbye comes to its end, and cancels this
+                    return
+                if down is not None and down.bye is not None and not down.bye.retry:
+                    self._end_with(down.bye)
+                    return
+                reason = "it stands without a socket" if down is None else down.reason
+                log.warning("the connection to the bridge was lost: %s", reason)
+                await redials.wait()
+        finally:
+            self._end_link("the endpoint ends")
 
     async def _connect(self) -> Transport:
         return await dial(self._address, "register")
@@ -144,20 +184,39 @@ class Uplink:
             resume_key=self._resume_key,
             plugins=self._plugins,
             host=self._facts,
+            session=self._session if self._link is not None else "",
+            received=self._link.received if self._link is not None else 0,
         )
 
-    async def _one_link(self, transport: Transport, welcome: Welcome) -> Down:
-        link = Link(transport, on_call=self._hop, on_frame=self._on_frame)
-        self._link = link
+    def _link_over(self, transport: Transport, welcome: Welcome) -> Link | None:
+        """Go on with the connection that there is, or begin anew where the bridge knows nothing of it."""
+        if welcome.resumed:
+            if self._link is not None and self._link.attach(transport, welcome.received):
+                return self._link
+            self._end_link("it can't go on")
+            return None
+        self._end_link("the bridge has forgotten the connection")
+        self._to_host(self._on_welcome, welcome)
+        limits = Limits(resume_for=welcome.resume_for, redial_after=REDIAL_AFTER)
+        link = Link(transport, on_call=self._hop, on_frame=self._on_frame, limits=limits)
+        self._link, self._session = link, welcome.session
         self._outbox.rewind(welcome.last_seen)
         self._more.set()
         sender = self._loop.create_task(self._send_events(link))
-        try:
-            return await link.run()
-        finally:
-            self._link = None
+
+        def ended(_: asyncio.Future[Down]) -> None:
             sender.cancel()
+            if self._link is link:
+                self._link = None
             self._to_host(self._on_listeners, Listeners([]))
+
+        link.closed.add_done_callback(ended)
+        return link
+
+    def _end_link(self, reason: str) -> None:
+        if self._link is not None:
+            self._link.down(reason)
+            self._link = None
 
     def _end_with(self, bye: Bye) -> None:
         if bye.code:
@@ -194,7 +253,12 @@ class Uplink:
             self._loop.create_task(self._say_goodbye(reason))
 
     async def _say_goodbye(self, reason: str) -> None:
+        self._stopping.set()
         if self._link is not None:
+            # The last words first: a goodbye says that there is nothing more to come.
+            while (events := self._outbox.next()) is not None and self._link.attached:
+                self._link.send(events)
+                await self._link.writable()
             await self._link.close(Bye(reason, retry=False))
         if self._task is not None:
             self._task.cancel()
@@ -204,24 +268,20 @@ class Uplink:
     def _to_host(self, what: Callable[..., object], *values: Any) -> None:
         self._there.put(what, *values)
 
-    def _hop(self, call: Call, answer: Answer) -> Canceller:
-        """Begin a call on the host's loop; its answer and its cancel hop back and forth."""
-        cancellers: list[Canceller | None] = []
-        cancelled: list[str] = []
+    def _hop(self, call: Call, answer: Answer) -> Onward:
+        """Begin a call on the host's loop; what either side says further hops back and forth, in order."""
+        onward: Onward | None = None
 
-        def answer_here(reply: Reply | Fail) -> None:
-            self._soon(answer, reply)
+        def answer_here(frame: Reply | Fail | Data | Credit) -> None:
+            self._soon(answer, frame)
 
         def begin() -> None:
-            if cancelled:
-                answer_here(Fail(id=0, code="cancelled", message="the call was cancelled", status=499))
-            else:
-                cancellers.append(self._on_call(call, answer_here))
+            nonlocal onward
+            onward = self._on_call(call, answer_here)
 
-        def cancel_there(reason: str) -> None:
-            cancelled.append(reason)
-            if cancellers and cancellers[0] is not None:
-                cancellers[0](reason)
+        def pass_on(frame: Cancel | Data | Credit) -> None:
+            if onward is not None:
+                onward(frame)
 
         self._to_host(begin)
-        return lambda reason: self._to_host(cancel_there, reason)
+        return lambda frame: self._to_host(pass_on, frame)

@@ -53,7 +53,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Parent:
 
 
 def test_default_plugins_are_there(parent: Parent) -> None:
-    assert {"sysinfo", "psij"} <= set(parent.plugins)
+    assert {"sysinfo", "psij", "staging"} <= set(parent.plugins)
     assert "orbit_plugins.psij" in parent.modules
 
 

@@ -13,7 +13,7 @@ def event(n: int, size: int = 3) -> Event:
 
 
 def outbox_of(count: int, **bounds: int) -> Outbox:
-    outbox = Outbox("epoch", **bounds)
+    outbox = Outbox("epoch", None, **bounds)
     for n in range(1, count + 1):
         outbox.append(event(n))
     return outbox
