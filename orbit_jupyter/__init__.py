@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .client import BridgeClient, EndpointClient, aio, connect
+    from .client import TWO_WAY, BridgeClient, EndpointClient, Exchange, aio, connect
     from .endpoint import EndpointService
     from .plugin import (
         Plugin,
@@ -31,9 +31,11 @@ version = __version__
 
 # Looked up when asked for: an endpoint on a login node mustn't import what only a notebook needs.
 _HOMES = {
+    "TWO_WAY": "client",
     "BridgeClient": "client",
     "EndpointClient": "client",
     "EndpointService": "endpoint",
+    "Exchange": "client",
     "OrbitError": "protocol",
     "Plugin": "plugin",
     "PluginClient": "plugin",
@@ -49,9 +51,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "TWO_WAY",
     "BridgeClient",
     "EndpointClient",
     "EndpointService",
+    "Exchange",
     "OrbitError",
     "Plugin",
     "PluginClient",

@@ -2,5 +2,6 @@
 
 from . import aio
 from .clients import BridgeClient, EndpointClient, connect
+from .exchange import TWO_WAY, Exchange
 
-__all__ = ["BridgeClient", "EndpointClient", "aio", "connect"]
+__all__ = ["TWO_WAY", "BridgeClient", "EndpointClient", "Exchange", "aio", "connect"]

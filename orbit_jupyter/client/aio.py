@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .async_clients import AsyncBridgeClient, AsyncEndpointClient
+from .async_clients import AsyncBridgeClient
+from .async_endpoints import AsyncEndpointClient
+from .exchange import TWO_WAY, AsyncExchange
 
-__all__ = ["AsyncBridgeClient", "AsyncEndpointClient", "connect"]
+__all__ = ["TWO_WAY", "AsyncBridgeClient", "AsyncEndpointClient", "AsyncExchange", "connect"]
 
 
 async def connect(url: str | None = None, cert: str | None = None, token: str | None = None) -> AsyncBridgeClient:

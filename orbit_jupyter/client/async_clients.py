@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,9 @@ import msgspec
 from orbit_jupyter.link import (
     Address,
     Answer,
+    Limits,
     Link,
+    Redials,
     Refused,
     current_trace,
     dial_for_ever,
@@ -24,10 +27,11 @@ from orbit_jupyter.link import (
 )
 from orbit_jupyter.link.transport import Transport
 from orbit_jupyter.link.websocket import dial
-from orbit_jupyter.plugin import DEFAULT_TIMEOUT, AsyncPluginClient, PluginClient
+from orbit_jupyter.plugin import DEFAULT_TIMEOUT
 from orbit_jupyter.protocol import (
     AnyFrame,
     BridgeConnectionError,
+    Bye,
     Call,
     EndpointInfo,
     Event,
@@ -42,10 +46,15 @@ from orbit_jupyter.protocol import (
     fail_from,
 )
 
-from .classes import client_class_of
+from .async_endpoints import AsyncEndpointClient
 from .discovery import find_address
+from .exchange import AsyncExchange, Body, headers_with_length
+from .repeat import send_with_key
 
 log = logging.getLogger("orbit.client")
+
+REDIAL_AFTER = 10.0
+"""Seconds of silence after which the bridge is dialled again: a half-open socket would stay silent for ever."""
 
 WAIT_FOR_BRIDGE = 30.0
 """Seconds that a call waits for a bridge that is away just now."""
@@ -76,12 +85,14 @@ class AsyncBridgeClient:
         self.user = ""
         self._boot_id = uuid.uuid4().hex
         self._link: Link | None = None
+        self._session = ""
         self._connected = asyncio.Event()
         self._fatal: OrbitError | None = None
         self._task: asyncio.Task[None] | None = None
         self._subscribed = False
         self._seen: tuple[str, int] | None = None
         self._endpoints: dict[str, AsyncEndpointClient] = {}
+        self._closed = 0  # how often
         self._opening = asyncio.Lock()  # the first calls may come at once, and there is one connection
 
     async def __aenter__(self) -> AsyncBridgeClient:
@@ -112,34 +123,78 @@ class AsyncBridgeClient:
             except Refused as refused:
                 raise refused.error from None
             self._fatal = None
-            self._begin(transport, welcome)
-            self._task = asyncio.ensure_future(self._keep())
+            self._task = asyncio.ensure_future(self._keep(self._begin(transport, welcome)))
 
     async def _dial(self) -> Transport:
         return await dial(self.address, "client")
 
     def _hello(self) -> Hello:
-        return Hello(role="client", name="client", boot_id=self._boot_id)
+        link = self._link
+        return Hello(
+            role="client",
+            name="client",
+            boot_id=self._boot_id,
+            session=self._session if link is not None else "",
+            received=link.received if link is not None else 0,
+        )
 
-    def _begin(self, transport: Transport, welcome: Welcome) -> None:
+    def _begin(self, transport: Transport, welcome: Welcome) -> Link | None:
+        """Go on with the connection that there is, or begin anew where the bridge knows nothing of it."""
+        if welcome.resumed:
+            if self._link is not None and self._link.attach(transport, welcome.received):
+                self._connected.set()
+                return self._link
+            self._end_link("it can't go on")
+            return None
+        self._end_link("the bridge has forgotten the connection; it was restarted, or was away for too long")
         self.user = welcome.user
-        self._link = Link(transport, on_call=_no_calls, on_frame=self._on_frame, lost_error=self._lost_error)
+        link = Link(
+            transport,
+            on_call=_no_calls,
+            on_frame=self._on_frame,
+            lost_error=self._lost_error,
+            limits=Limits(resume_for=welcome.resume_for, redial_after=REDIAL_AFTER),
+        )
+        self._link, self._session = link, welcome.session
+        link.closed.add_done_callback(lambda _: self._link_ended(link))
         self._connected.set()
         if self._subscribed:
             self._send_subscribe()
+        return link
 
-    async def _keep(self) -> None:
-        while True:
-            assert self._link is not None
-            down = await self._link.run()
-            self._connected.clear()
+    def _end_link(self, reason: str) -> None:
+        if self._link is not None:
+            self._link.down(reason)
+            self._link_ended(self._link)
+
+    def _link_ended(self, link: Link) -> None:
+        if self._link is link:
             self._link = None
-            log.warning("the connection to the bridge at %s was lost: %s", self.url, down.reason)
+            self._connected.clear()
+
+    async def _keep(self, link: Link | None) -> None:
+        redials = Redials()
+        while True:
+            if link is not None:
+                redials.begin()
+                down = await link.run()
+                self._connected.clear()
+                if self._task is None:  # closed here; a cancel may come too late to keep it from dialling again
+                    return
+                reason = "its socket is gone" if down is None else down.reason
+                log.warning("the connection to the bridge at %s was lost: %s", self.url, reason)
+                await redials.wait()
             try:
-                self._begin(*await dial_for_ever(self._dial, self._hello))
+                transport, welcome = await dial_for_ever(self._dial, self._hello)
             except (Refused, OrbitError) as error:
                 self._fatal = error.error if isinstance(error, Refused) else error
+                self._end_link(str(self._fatal))
                 self._connected.set()
+                return
+            link = self._begin(transport, welcome) if self._task is not None else None
+            if link is None:
+                await transport.close()
+            if self._task is None:
                 return
 
     def _lost_error(self, reason: str) -> OrbitError:
@@ -147,13 +202,16 @@ class AsyncBridgeClient:
 
     async def close(self) -> None:
         """Disconnect."""
+        self._closed += 1
         async with self._opening:
             task, self._task = self._task, None
+            if self._link is not None:
+                await self._link.close(Bye("the client was closed", retry=False))
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+            self._end_link("the client was closed")
             self._connected.clear()
-            self._link = None
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -168,7 +226,7 @@ class AsyncBridgeClient:
         trace = call.trace or current_trace.get() or new_trace()
         log.debug("%s %s to %s", call.method, call.path, call.endpoint or "the bridge", extra={"trace": trace})
         try:
-            link = self._link or await self._wait_for_link(call.time_left)
+            link = await self._link_now(call.time_left)
             return await link.request(msgspec.structs.replace(call, trace=trace))
         except OrbitError as error:
             error.data.setdefault("trace", trace)
@@ -211,12 +269,13 @@ class AsyncBridgeClient:
         timeout
             Seconds until the call fails with `DeadlineError`.
         key
-            Idempotency key of a submit.
+            Idempotency key of a submit: with one, a call that fails transiently is made again, with the same key,
+            for up to `repeat.REPEAT_FOR` seconds. Without one it is made once.
 
         Raises
         ------
         OrbitError
-            As it failed.
+            As it failed, the last time.
         """
         body = b"" if json is None else msgspec.json.encode(json)
         call = Call(
@@ -224,13 +283,56 @@ class AsyncBridgeClient:
             endpoint=endpoint,
             method=method.upper(),
             path=path,
-            query=urlencode({name: one for name, one in (params or {}).items() if one is not None}, doseq=True),
+            query=_query(params),
             headers=_JSON if body else {},
             time_left=timeout,
             body=body,
             key=key,
         )
-        return decoded(await self.send(call))
+        closed = self._closed
+        sent = send_with_key(self.send, call, lambda: self._closed == closed) if key else self.send(call)
+        return decoded(await sent)
+
+    def exchange(
+        self,
+        endpoint: str,
+        method: str,
+        path: str,
+        *,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        params: dict[str, Any] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        key: str = "",
+    ) -> AsyncExchange:
+        """Make a call whose body and answer are streams, as an async context manager; see `AsyncExchange`.
+
+        Parameters
+        ----------
+        body
+            Bytes, a binary file, an iterable or async iterable of bytes, or `TWO_WAY`: the caller writes it.
+        headers
+            Of the request.
+        timeout
+            Seconds until the head of the answer, and between two pieces of a body.
+        """
+        call = Call(
+            id=0,
+            endpoint=endpoint,
+            method=method.upper(),
+            path=path,
+            query=_query(params),
+            headers=headers_with_length(headers, body),
+            time_left=timeout,
+            trace=current_trace.get() or new_trace(),
+            key=key,
+        )
+        return AsyncExchange(self._link_now, call, body)
+
+    async def _link_now(self, time_left: float) -> Link:
+        link = self._link
+        # A call that was never sent waits: it mustn't be lost as one in flight is when the bridge is restarted.
+        return link if link is not None and link.attached else await self._wait_for_link(time_left)
 
     async def list_endpoints(self) -> list[str]:
         """Return the names of the connected endpoints, in order of registration."""
@@ -251,7 +353,7 @@ class AsyncBridgeClient:
             raise ValueError("give the name of at least one endpoint")
         until = asyncio.get_running_loop().time() + timeout
         while True:
-            present = set(await self.list_endpoints())
+            present = await self._present()
             for name in wanted:
                 if name in present:
                     return name
@@ -259,6 +361,17 @@ class AsyncBridgeClient:
             if left <= 0:
                 raise TimeoutError(f"none of the endpoints {', '.join(wanted)} connected within {timeout:g} s")
             await asyncio.sleep(min(0.5, left))
+
+    async def _present(self) -> set[str]:
+        """Return the names of the endpoints that can be spoken to just now; none where the bridge is away."""
+        try:
+            listed = await self.call("", "POST", "/endpoint/list")
+        except OrbitError as error:
+            if not error.transient:
+                raise
+            return set()
+        endpoints: dict[str, Any] = listed["data"]["endpoints"]
+        return {name for name, entry in endpoints.items() if entry["endpoint"].get("state") != "suspect"}
 
     def get_endpoint_client(self, name: str) -> AsyncEndpointClient:
         """Return the client of an endpoint; whether it is connected shows at the first call."""
@@ -284,7 +397,9 @@ class AsyncBridgeClient:
         if isinstance(frame, Events):
             if frame.missed:
                 log.warning("%d events were missed; states are read anew where they are asked for", frame.missed)
-            if frame.last:
+                gap = msgspec.json.encode({"missed": frame.missed})
+                self._tell(self.on_event, frame.endpoint, Event("", "gap", gap, time=time.time()))
+            if frame.last or not frame.events:
                 self._seen = (frame.epoch, frame.last)
             for event in frame.events:
                 self._tell(self.on_event, frame.endpoint, event)
@@ -306,63 +421,11 @@ class AsyncBridgeClient:
                 log.exception("a listener of this client failed")
 
 
-class AsyncEndpointClient:
-    """An endpoint behind a bridge, for coroutines."""
-
-    def __init__(self, bridge: AsyncBridgeClient, endpoint_id: str) -> None:
-        self.bridge, self._endpoint_id = bridge, endpoint_id
-
-    @property
-    def endpoint_id(self) -> str:
-        """The endpoint's name."""
-        return self._endpoint_id
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        json: Any = None,
-        *,
-        params: dict[str, Any] | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        key: str = "",
-    ) -> Any:
-        """Call a route, ``/{plugin}/…``; see `AsyncBridgeClient.call`."""
-        return await self.bridge.call(
-            self._endpoint_id, method, path, json, params=params, timeout=timeout, key=key
-        )
-
-    async def list_plugins(self) -> dict[str, Any]:
-        """Return the plugins, those that failed to load with their reason; ``{}`` for an unknown endpoint."""
-        listed = await self.bridge.call("", "POST", "/endpoint/list")
-        plugins: dict[str, Any] = listed["data"]["endpoints"].get(self._endpoint_id, {}).get("plugins", {})
-        return plugins
-
-    async def get_plugin(self, name: str, **session: Any) -> AsyncPluginClient:
-        """Register a session at a plugin and return its client.
-
-        Raises
-        ------
-        OrbitError
-            The endpoint or the plugin isn't there, or refuses the session.
-        """
-        client = (await self.client_class(name)).async_class(self, name)
-        await client.register_session(**session)
-        return client
-
-    async def client_class(self, name: str) -> type[PluginClient]:
-        """Return the client class of a plugin: that of its type, which an instance of another name has too."""
-        known = self.bridge.topology.get(self._endpoint_id)
-        info = known.plugins.get(name) if known is not None else None
-        found = client_class_of(info.type if info is not None else name)
-        if info is None and found is PluginClient:
-            # It may be there for a moment only, and the news of it still on the way.
-            listed = (await self.list_plugins()).get(name, {})
-            found = client_class_of(listed.get("type", name))
-        return found
-
-
 _JSON = {"content-type": "application/json"}
+
+
+def _query(params: dict[str, Any] | None) -> str:
+    return urlencode({name: one for name, one in (params or {}).items() if one is not None}, doseq=True)
 
 
 def decoded(reply: Reply) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,8 +16,10 @@ from orbit_jupyter.plugin import DEFAULT_TIMEOUT, Callback, PluginClient
 from orbit_jupyter.plugin.views import render
 from orbit_jupyter.protocol import Event, PluginNotFoundError
 
-from .async_clients import AsyncBridgeClient, AsyncEndpointClient
+from .async_clients import AsyncBridgeClient
+from .async_endpoints import AsyncEndpointClient
 from .callbacks import CallbackTable, Dispatcher, TopologyCallback
+from .exchange import AsyncExchange, Body, Exchange
 from .loop import shared_loop
 
 if TYPE_CHECKING:
@@ -305,6 +307,36 @@ class EndpointClient:
             As it failed.
         """
         return self.wait(self._aio.call(method, path, json, params=params, timeout=timeout, key=key))
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        params: dict[str, Any] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        key: str = "",
+    ) -> Exchange:
+        """Make a call whose body and answer are streams, as a context manager; see `Exchange`.
+
+        Parameters
+        ----------
+        body
+            Bytes, a binary file, an iterable of bytes, or `TWO_WAY`: the caller writes it.
+        headers
+            Of the request.
+        timeout
+            Seconds until the head of the answer, and between two pieces of a body.
+        """
+
+        async def make() -> AsyncExchange:
+            return self._aio.exchange(
+                method, path, body=body, headers=headers, params=params, timeout=timeout, key=key
+            )
+
+        return Exchange(self.wait(make()), self.wait)
 
     def list_plugins(self) -> dict[str, Any]:
         """Return the plugins, those that failed to load with their reason; ``{}`` for an unknown endpoint."""

@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
+from orbit_jupyter.link import new_loop
+
 T = TypeVar("T")
 
 
@@ -16,7 +18,7 @@ class LoopThread:
     """An event loop that runs beside the caller's thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._run, name="orbit-client", daemon=True)
         self._thread.start()
 

@@ -26,7 +26,8 @@ PLUGINS = ("--plugins", "sysinfo,psij,sample_plugin:SamplePlugin")
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with server(tmp_path_factory.mktemp("home"), "--OrbitExtension.local_endpoint=off") as running:
+    options = ("--OrbitExtension.local_endpoint=off", "--OrbitExtension.lost_after=3")
+    with server(tmp_path_factory.mktemp("home"), *options) as running:
         yield running
 
 
@@ -64,7 +65,9 @@ def test_a_job_runs_on_an_endpoint_and_its_states_arrive(
     assert job.states == states
 
 
-def test_a_call_to_a_killed_endpoint_fails_at_once(lab: Server, client: BridgeClient, tmp_path: Path) -> None:
+def test_a_call_to_a_killed_endpoint_fails_once_it_is_given_up(
+    lab: Server, client: BridgeClient, tmp_path: Path
+) -> None:
     waiting = threading.Event()
     result: queue.Queue[Exception] = queue.Queue()
 
