@@ -16,7 +16,9 @@ TUNNELS = ("none", "forward", "reverse")
 class AsyncPSIJClient(AsyncPluginClient):
     """Jobs on an endpoint, as coroutines. Answers are those of the REST routes."""
 
-    async def submit_job(self, job_spec: dict[str, Any], executor: str = "local") -> dict[str, Any]:
+    async def submit_job(
+        self, job_spec: dict[str, Any], executor: str = "local", *, key: str | None = None
+    ) -> dict[str, Any]:
         """Submit a job, once, however often the call has to be sent.
 
         Parameters
@@ -26,6 +28,9 @@ class AsyncPSIJClient(AsyncPluginClient):
             in seconds or ``HH:MM:SS``, queue_name, account, …), resources (memory in bytes, …), …
         executor
             PSI/J's name of the scheduler.
+        key
+            Idempotency key: where the answer of a submit was lost, the same submit with the same key returns it.
+            None: one of its own for each call.
 
         Returns
         -------
@@ -35,12 +40,13 @@ class AsyncPSIJClient(AsyncPluginClient):
         Raises
         ------
         InvalidFieldError
-            Its `field` names what is wrong in the spec, or what the scheduler refuses.
+            Its `field` names what is wrong in the spec, or what the scheduler refuses; or the key came with
+            another job before.
         PluginError
             The scheduler is away (`transient`), or refuses for reasons that it doesn't give.
         """
         body = {"job_spec": job_spec, "executor": executor}
-        answer: dict[str, Any] = await self.call("POST", "submit/{sid}", body, key=uuid.uuid4().hex)
+        answer: dict[str, Any] = await self.call("POST", "submit/{sid}", body, key=key or uuid.uuid4().hex)
         return answer
 
     async def list_executors(self) -> dict[str, Any]:

@@ -25,9 +25,9 @@ class PSIJClient(PluginClient):
         self._listening = False
         self._listen_lock = threading.Lock()
 
-    def submit_job(self, job_spec: dict[str, Any], executor: str = "local") -> Job:
+    def submit_job(self, job_spec: dict[str, Any], executor: str = "local", *, key: str | None = None) -> Job:
         """Submit a job and return a handle on it, which is also the dict ``{"job_id", "native_id"}``."""
-        return self._submitted(self.aio.submit_job(job_spec, executor), job_spec)
+        return self._submitted(self.aio.submit_job(job_spec, executor, key=key), job_spec)
 
     def list_executors(self) -> dict[str, Any]:
         """Return the executors and launchers that there are, and what those lack that can't be used."""

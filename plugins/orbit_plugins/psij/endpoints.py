@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from orbit_jupyter.plugin import BadRequestError, InvalidFieldError, UnsupportedError, check_name
+from orbit_jupyter.state import write_whole
 
 from .spec import Count, Custom, Name
 
@@ -168,16 +167,8 @@ class TokenFile:
 
     def write(self, token: str) -> None:
         """Write it, whole or not at all, readable by its owner alone."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-        try:
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{token}\n")
-            aside.replace(self.path)
-            self._written = True
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        write_whole(self.path, f"{token}\n".encode())
+        self._written = True
 
     def undo(self) -> None:
         """Remove what `write` wrote: of an endpoint that never came to be."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orbit_jupyter.plugin import InvalidFieldError
 
+from .claims import Claim
 from .offers import executor, executors, load_psij
 from .refusal import cancel_failed, refused, said
 
@@ -104,6 +105,24 @@ class Executors:
             raise
         return job.native_id or ""
 
+    def follow(self, name: str, job: psij.Job, native_id: str, claim: Claim) -> None:
+        """Report of a job that was handed over before.
+
+        Raises
+        ------
+        InvalidFieldError
+            PSI/J lacks what the executor needs.
+        """
+        target = self.get(name)
+        self._live[job.id] = job
+        if name == "local":
+            from .local import LocalExecutor
+
+            assert isinstance(target, LocalExecutor)
+            target.follow(job, int(native_id), claim)
+        else:
+            target.attach(job, native_id)
+
     def cancel(self, job_id: str) -> None:
         """Ask for a job's end; one that is no longer in hand has ended.
 
@@ -142,7 +161,7 @@ class Executors:
         return made
 
     def _changed(self, job: psij.Job, status: psij.JobStatus) -> None:
-        if status.final:
-            self._live.pop(job.id, None)
+        if status.final and self._live.get(job.id) is job:
+            del self._live[job.id]
         report = Report(job.id, job.native_id, status.state.name, status.time, status.exit_code, status.message)
         self._on_report(report)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future
-from copy import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import cast
 
 from orbit_jupyter.plugin import ConflictError, ResourceNotFoundError
 
 from .answers import JobDetails, JobSummary, State
+from .claims import Claim
 from .spec import JobSpec
 from .translate import duration
-
-A = TypeVar("A")
 
 RANK = {"NEW": 0, "QUEUED": 1, "ACTIVE": 2, "COMPLETED": 3, "FAILED": 3, "CANCELED": 3}
 """PSI/J's states; a job only ever goes up, and stays in the one of rank 3 that it reaches."""
@@ -41,7 +37,9 @@ class StateChange:
 class JobRecord:
     """One job. `lock` is held for each change and the event that tells of it, so that events keep their order.
 
-    `endpoint_name` is that of the endpoint that the job is to be, where it is one.
+    `endpoint_name` is that of the endpoint that the job is to be, where it is one. `claim` is that of a job with
+    an idempotency key; `again` says that it may have been submitted before, and `followed` is the native id of the
+    one that turned out to run.
     """
 
     job_id: str
@@ -57,6 +55,9 @@ class JobRecord:
     message: str | None = None
     submitted: bool = False
     cancel_requested: bool = False
+    claim: Claim | None = None
+    again: bool = False
+    followed: str | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -119,21 +120,20 @@ class JobRecord:
 
 
 class JobTable:
-    """The jobs of this endpoint's user, oldest first, and the idempotency keys that they came with.
+    """The jobs of this endpoint's user, oldest first.
 
     Parameters
     ----------
     ended_kept
-        How many jobs that have ended are remembered, and how many keys; the oldest are forgotten first.
+        How many jobs that have ended are remembered; the oldest are forgotten first.
     """
 
     def __init__(self, ended_kept: int = 10_000) -> None:
-        self._ended_kept = ended_kept
+        self.ended_kept = ended_kept
         self._lock = threading.Lock()
         self._jobs: dict[str, JobRecord] = {}
-        self._keys: OrderedDict[str, Future[Any]] = OrderedDict()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[JobRecord]:
         with self._lock:
             return iter(list(self._jobs.values()))
 
@@ -153,7 +153,7 @@ class JobTable:
                         "cancel it first, or choose another name"
                     )
             self._jobs[record.job_id] = record
-            too_many = max(0, len(self._jobs) - self._ended_kept)
+            too_many = max(0, len(self._jobs) - self.ended_kept)
             forgotten = list(islice((kept for kept in self._jobs.values() if kept.ended), too_many))
             for kept in forgotten:
                 del self._jobs[kept.job_id]
@@ -184,29 +184,3 @@ class JobTable:
                 f"there is no job {job_id!r} on this endpoint; list_jobs names those it knows"
             )
         return record
-
-    def once(self, key: str, submit: Callable[[], A]) -> A:
-        """Call `submit`, or return what it returned for the same key; who comes meanwhile waits for that.
-
-        A submit that fails leaves the key free: trying again can then succeed.
-        """
-        if not key:
-            return submit()
-        with self._lock:
-            first = self._keys.get(key)
-            mine: Future[A] = Future()
-            if first is None:
-                self._keys[key] = mine
-                while len(self._keys) > self._ended_kept:
-                    self._keys.popitem(last=False)
-        if first is not None:
-            return copy(cast(A, first.result()))
-        try:
-            answer = submit()
-        except BaseException as error:
-            with self._lock:
-                self._keys.pop(key, None)
-            mine.set_exception(error)
-            raise
-        mine.set_result(answer)
-        return copy(answer)

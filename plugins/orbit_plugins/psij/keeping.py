@@ -1,5 +1,6 @@
 """How long files are kept: a job's as long as its record, and seven days what an earlier life has left.
 
+The claim of a job that has ended is kept as long as its idempotency key.
 Only files in the plugin's own folder, and of names that it gives itself, are ever removed: no ``stdout_path`` of a
 user's, and no launcher of PSI/J's, which it would miss.
 """
@@ -13,6 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from orbit_jupyter.plugin.intents import MAX_AGE
+
+from .claims import Claim
 from .jobs import JobRecord
 from .offers import EXECUTOR_PROGRAMS
 
@@ -20,6 +24,9 @@ log = logging.getLogger("orbit.psij")
 
 STALE = 7 * 86400.0
 """Seconds since its last change after which a file is removed whose job isn't known any more."""
+
+LONGEST_WAIT = 366 * 86400.0
+"""Seconds since its last change after which a claim goes whose job never ended: it may wait in a queue."""
 
 KEEP_FILES_VARIABLE = "RADICAL_ORBIT_PSIJ_KEEP_FILES"
 
@@ -42,12 +49,14 @@ class Keeper:
         Where jobs' output is.
     work
         Where PSI/J's scripts are, in a folder for each executor.
+    claims
+        Where the claims of jobs are, in a folder for each job.
     keep
         Whether to remove nothing.
     """
 
-    def __init__(self, output: Path, work: Path, *, keep: bool = False) -> None:
-        self._output, self._work, self._keep = output, work, keep
+    def __init__(self, output: Path, work: Path, claims: Path, *, keep: bool = False) -> None:
+        self._output, self._work, self._claims, self._keep = output, work, claims, keep
 
     def forget(self, record: JobRecord) -> None:
         """Remove what belongs to a job whose record goes."""
@@ -60,6 +69,8 @@ class Keeper:
             paths += [work / f"{record.native_id}{suffix}" for suffix in SCRIPTS]
         for path in paths:
             _remove(path)
+        if record.claim is not None:
+            record.claim.remove()
 
     def sweep(self, known: Callable[[str], bool], stopped: Callable[[], bool] = lambda: False) -> int:
         """Remove files that nobody has changed for `STALE` seconds, of jobs that aren't known.
@@ -86,6 +97,15 @@ class Keeper:
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime < oldest and not known(path.stem):
                     removed += _remove(path)
+        for path in _folders(self._claims):
+            if stopped():
+                break
+            claim = Claim(path)
+            patience = MAX_AGE if claim.exit_code() is not None else LONGEST_WAIT
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < time.time() - patience and not known(path.name):
+                    claim.remove()
+                    removed += 1
         if removed:
             log.info("%d files of jobs from more than %g days ago were removed", removed, STALE / 86400)
         return removed
@@ -101,6 +121,12 @@ def _in(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         for entry in entries:
             if entry.name.endswith(suffixes) and entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
+
+
+def _folders(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return []
 
 
 def _remove(path: Path) -> bool:

@@ -18,14 +18,17 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
-from psij import Job, JobExecutorConfig, JobState, JobStatus
+from psij import Job, JobExecutorConfig, JobState, JobStatus, SubmitException
 from psij.executors.local import LocalJobExecutor, _ChildProcessEntry, _ProcessEntry, _ProcessReaper
 
 GRACE = 5.0
 """Seconds between asking a cancelled job to end and killing it."""
+
+if TYPE_CHECKING:
+    from .claims import Claim
 
 _KEPT = 64 * 1024
 _LOOK = timedelta(seconds=0.2)
@@ -78,6 +81,32 @@ class _Entry(_ChildProcessEntry):
         return code, said if not said or said.endswith("\n") else said + "\n"
 
 
+class _Adopted(_ProcessEntry):
+    """A job that another life of the endpoint, or another try, has started: no child of this process.
+
+    Its claim says where it runs and how it ended; of one on another machine, which shares the folder, that is all.
+    """
+
+    def __init__(self, job: Job, executor: LocalExecutor, pid: int, claim: Claim) -> None:
+        super().__init__(job, executor, None)
+        self.lost = False
+        self._pid, self._claim = pid, claim
+        holder = claim.holder()
+        self.elsewhere = None if holder is None or holder.host == os.uname().nodename else holder.host
+
+    def kill(self) -> None:
+        """Do nothing: `LocalExecutor.cancel` ends jobs."""
+
+    def poll(self) -> tuple[int | None, str | None]:
+        """Return the exit code, None while it runs; 0 where it is gone and nobody knows (`lost`)."""
+        # First this, then the claim: what it wrote last is in there by then.
+        runs = self.elsewhere is not None or _runs(self._pid, self.job)
+        code = self._claim.exit_code()
+        if code is None and not runs:
+            self.lost, code = True, 0
+        return code, None
+
+
 class _Register:
     """What PSI/J's executor takes for its reaper."""
 
@@ -86,6 +115,9 @@ class _Register:
 
     def register(self, entry: _ChildProcessEntry) -> None:
         self._reaper.register(_Entry(entry))
+
+    def adopt(self, entry: _Adopted) -> None:
+        self._reaper.register(entry)
 
 
 class LocalExecutor(LocalJobExecutor):
@@ -96,12 +128,26 @@ class LocalExecutor(LocalJobExecutor):
     def __init__(self, config: JobExecutorConfig) -> None:
         super().__init__(config=config)
         self._reaper: Any = _Register(self._reaper)
+        self._elsewhere: dict[str, str] = {}
+
+    def follow(self, job: Job, pid: int, claim: Claim) -> None:
+        """Report of a job that runs already."""
+        entry = _Adopted(job, self, pid, claim)
+        if entry.elsewhere is not None:
+            self._elsewhere[job.id] = entry.elsewhere
+        job.executor = self
+        job._native_id = pid
+        self._set_job_status(job, JobStatus(JobState.QUEUED))
+        self._set_job_status(job, JobStatus(JobState.ACTIVE))
+        self._reaper.adopt(entry)
 
     def cancel(self, job: Job) -> None:
         """End the job's processes, as a scheduler does: first politely, after `GRACE` by force.
 
         The job's state changes when they are gone.
         """
+        if job.id in self._elsewhere:
+            raise SubmitException(f"it runs on {self._elsewhere[job.id]}; end its process {job.native_id} there")
         threading.Thread(target=_end, args=(job,), name=f"psij cancel {job.id}", daemon=True).start()
 
     def _process_done(self, p: _ProcessEntry) -> None:
@@ -109,6 +155,12 @@ class LocalExecutor(LocalJobExecutor):
             message = f"the job was ended: it took longer than its duration of {p.duration:g} s"
             status = JobStatus(JobState.FAILED, time=p.done_time, exit_code=p.exit_code, message=message)
             self._set_job_status(p.job, status)
+        elif isinstance(p, _Adopted):
+            self._elsewhere.pop(p.job.id, None)
+            why = "its process is gone, and nothing is known of its end" if p.lost else None
+            state = JobState.FAILED if p.lost or p.exit_code else JobState.COMPLETED
+            code = None if p.lost else p.exit_code
+            self._set_job_status(p.job, JobStatus(state, time=p.done_time, exit_code=code, message=why))
         else:
             super()._process_done(p)
 
@@ -118,6 +170,8 @@ def _end(job: Job) -> None:
     deadline = time.monotonic() + GRACE
     with contextlib.suppress(psutil.Error, ValueError):  # the launcher is gone
         launcher = psutil.Process(int(job.native_id or -1))
+        if job.id not in launcher.cmdline():  # it is gone, and its number is another's
+            return
         while not job.status.final:
             processes = _of_the_job(launcher)
             if time.monotonic() > deadline:
@@ -130,6 +184,13 @@ def _end(job: Job) -> None:
                         _signal(process.terminate)
                 asked.update(processes)
             job.wait(_LOOK)
+
+
+def _runs(pid: int, job: Job) -> bool:
+    """Return whether a process is a job's launcher; a dead one that nobody has reaped has no command line."""
+    with contextlib.suppress(psutil.Error, ValueError):
+        return job.id in psutil.Process(pid).cmdline()
+    return False
 
 
 def _of_the_job(launcher: psutil.Process) -> list[psutil.Process]:

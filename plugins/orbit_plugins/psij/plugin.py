@@ -20,6 +20,7 @@ from orbit_jupyter.plugin import (
     Request,
     ResourceNotFoundError,
     UnsupportedError,
+    current_user,
     route,
 )
 
@@ -27,7 +28,7 @@ from .answers import Cancelled, Jobs, JobStatus, Launched, Offers, Submitted, Tu
 from .bodies import Submission, Submit, SubmitTunneled, TunneledSubmission
 from .client import PSIJClient
 from .endpoints import Host, Launch
-from .service import JobService
+from .service import Caller, JobService
 from .ui import UI
 
 Offset = Annotated[int, msgspec.Meta(ge=0)]
@@ -61,18 +62,20 @@ class PSIJPlugin(Plugin):
         """Return the executors and launchers that PSI/J knows of, and why some can't be used here."""
         return self.service.list_executors()
 
-    @route.post("submit/{sid}", body=Submission, errors=(PluginError,))
+    @route.post("submit/{sid}", body=Submission, errors=(ConflictError, PluginError))
     def submit(self, session: PluginSession, body: Submit, request: Request) -> Submitted:
-        """Start a job.
+        """Start a job; with an ``Idempotency-Key`` once, however often it is asked for.
 
         Raises
         ------
+        ConflictError
+            An earlier try with this key may have started the job, and the executor has no way to tell.
         InvalidFieldError
             Naming the field, such as ``job_spec.attributes.duration``. The scheduler's own refusal is one, too.
         PluginError
             The scheduler is away: status 503, transient. Or it doesn't say why it refuses.
         """
-        return self.service.submit(body, session.sid, request.idempotency_key)
+        return self.service.submit(body, _caller(session, request))
 
     @route.get("status/{sid}/{job_id}", errors=(ResourceNotFoundError,))
     def status(
@@ -115,7 +118,7 @@ class PSIJPlugin(Plugin):
         PluginError
             As of `submit`.
         """
-        return self.service.launch(body, session.sid, self._host(), request.idempotency_key)
+        return self.service.launch(body, _caller(session, request), self._host())
 
     @route.post(
         "submit_tunneled/{sid}",
@@ -136,7 +139,7 @@ class PSIJPlugin(Plugin):
         PluginError
             As of `submit`.
         """
-        return self.service.submit_tunneled(body, session.sid, request.idempotency_key)
+        return self.service.submit_tunneled(body, _caller(session, request))
 
     @route.get("tunnel_status/{endpoint_name}")
     async def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
@@ -159,6 +162,10 @@ class PSIJPlugin(Plugin):
 
     def _tell(self, event: dict[str, Any], session: str) -> None:
         self._dispatch_notify("job_status", event, session=session)
+
+
+def _caller(session: PluginSession, request: Request) -> Caller:
+    return Caller(session.sid, request.idempotency_key, current_user.get(), request.cancelled)
 
 
 PluginPSIJ = PSIJPlugin

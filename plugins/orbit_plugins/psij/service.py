@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import time
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TypeVar
 
-from orbit_jupyter.plugin import ConflictError, InvalidFieldError
+import msgspec
+
+from orbit_jupyter.plugin import InvalidFieldError
+from orbit_jupyter.plugin.intents import Intent, Intents
 
 from . import offers
 from .answers import Cancelled, Jobs, JobStatus, Launched, Offers, Submitted, TunnelStatus
 from .bodies import Submit, SubmitTunneled
 from .endpoints import Host, Launch, TokenFile, check_tunnel, checked_name, job_spec, name_in
-from .executors import Executors, Report
-from .here import check_here
-from .jobs import FINAL, JobRecord, JobTable, StateChange
-from .keeping import Keeper, keep_files
-from .output import OutputFolder, read_from, read_tail
-from .spec import JobSpec, parse_spec
-from .translate import to_psij
+from .handover import Handover, Order, Tell
+from .output import read_from
+from .spec import parse_spec
 
-Tell = Callable[[dict[str, Any], str], None]
-"""(event, session): thread-safe, never blocks."""
+A = TypeVar("A", Submitted, Launched)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who submits: session, user and idempotency key, and what says that nobody waits for the answer any more."""
+
+    session: str
+    key: str = ""
+    user: str = ""
+    cancelled: Event | None = None
 
 
 class JobService:
@@ -32,24 +41,22 @@ class JobService:
     Parameters
     ----------
     root
-        Where scripts and output go.
+        Where scripts, output and intents go.
     tell
         Sends one ``job_status`` event.
     """
 
     def __init__(self, root: Path, tell: Tell) -> None:
-        keep, work = keep_files(), root / "work"
-        self.jobs = JobTable()
-        self.executors = Executors(work, self._report, keep_files=keep)
-        self._output = OutputFolder(root)
-        self._keeper = Keeper(self._output.path, work, keep=keep)
-        self._tell = tell
+        self.handover = Handover(root, tell)
+        self._intents = Intents(root / "intents")
+        self.jobs = self.handover.jobs
         self._ended = Event()
 
     def begin(self) -> None:
         """Import PSI/J, and remove what earlier lives have left; in a thread of its own, both take their time."""
-        self.executors.warm()
-        self._keeper.sweep(self.jobs.knows, self._ended.is_set)
+        self.handover.executors.warm()
+        self._intents.sweep()
+        self.handover.keeper.sweep(self.jobs.knows, self._ended.is_set)
 
     def end(self) -> None:
         """Have `begin` come to its end."""
@@ -63,25 +70,37 @@ class JobService:
             "default": offers.DEFAULT_EXECUTOR,
         }
 
-    def submit(self, wanted: Submit, session: str, key: str = "") -> Submitted:
+    def submit(self, wanted: Submit, caller: Caller) -> Submitted:
         """Start a job, once for each idempotency key, and return its ids."""
-        return self.jobs.once(key, lambda: self._submit(wanted, session))
+        order = Order(wanted, caller.session)
+        return self._once(wanted, caller, order, lambda intent: self.handover.submit(order, intent))
 
-    def submit_tunneled(self, wanted: SubmitTunneled, session: str, key: str = "") -> Launched:
+    def submit_tunneled(self, wanted: SubmitTunneled, caller: Caller) -> Launched:
         """Start a job that is an endpoint, and return its ids and the endpoint's name."""
-        return self.jobs.once(key, lambda: self._submit_tunneled(wanted, session))
+        check_tunnel(wanted.tunnel)
+        name = name_in(parse_spec(wanted.job_spec).arguments)
+        order = Order(wanted, caller.session, name)
+
+        def act(intent: Intent) -> Launched:
+            return {**self.handover.submit(order, intent), "endpoint_name": name}
+
+        return self._once(wanted, caller, order, act)
 
     def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
         """Return what has become of an endpoint's tunnel: none are made here yet."""
         return {"endpoint_name": endpoint_name, "status": "no_tunnel", "port": None, "pid": None}
 
-    def launch(self, wanted: Launch, session: str, host: Host, key: str = "") -> Launched:
+    def launch(self, wanted: Launch, caller: Caller, host: Host) -> Launched:
         """Start another endpoint as a job, and return its ids and its name."""
-        return self.jobs.once(key, lambda: self._launch(wanted, session, host))
+        name = checked_name(wanted.name, "name", own=host.name)
+        token_file = TokenFile(name)
+        job = Submit(job_spec(wanted, host, token_file.path), wanted.executor)
+        order = Order(job, caller.session, name, lambda: token_file.write(wanted.token))
+        return self._once(wanted, caller, order, lambda intent: self._launch(order, intent, token_file))
 
     def status(self, job_id: str, stdout_offset: int, stderr_offset: int) -> JobStatus:
         """Return a job's state and its output from two bytes on."""
-        record = self.jobs.get(job_id)
+        record = self.handover.get(job_id)
         with record.lock:
             details, ended = record.details(), record.ended
         # The state first: output that was read before the end might lack its last lines.
@@ -107,115 +126,32 @@ class JobService:
         ConflictError
             If it has ended by itself.
         """
-        record = self.jobs.get(job_id)
-        with record.lock:
-            if record.ended:
-                raise ConflictError(f"job {job_id} is {record.state}: there is nothing left to cancel")
-            first, record.cancel_requested = not record.cancel_requested, True
-            now = first and record.submitted
-        if now:
-            self._cancel(record)
+        self.handover.cancel(self.handover.get(job_id))
         return {"job_id": job_id, "status": "canceled"}
 
-    def _submit_tunneled(self, wanted: SubmitTunneled, session: str) -> Launched:
-        check_tunnel(wanted.tunnel)
-        name = name_in(parse_spec(wanted.job_spec).arguments)
-        return {**self._submit(wanted, session, name), "endpoint_name": name}
+    def _once(self, wanted: msgspec.Struct, caller: Caller, order: Order, act: Callable[[Intent], A]) -> A:
+        asked = [type(wanted).__name__, wanted]
+        answer = self._intents.once(
+            caller.key, asked, act, user=caller.user, note=_new_id, cancelled=caller.cancelled
+        )
+        if caller.key:
+            self.handover.take_up(order, answer["job_id"], answer["native_id"])
+        return answer
 
-    def _launch(self, wanted: Launch, session: str, host: Host) -> Launched:
-        name = checked_name(wanted.name, "name", own=host.name)
-        token_file = TokenFile(name)
-        job = Submit(job_spec(wanted, host, token_file.path), wanted.executor)
+    def _launch(self, order: Order, intent: Intent, token_file: TokenFile) -> Launched:
         try:
-            submitted = self._submit(job, session, name, lambda: token_file.write(wanted.token))
-            return {**submitted, "endpoint_name": name}
+            assert order.endpoint is not None
+            return {**self.handover.submit(order, intent), "endpoint_name": order.endpoint}
         except BaseException as error:
-            token_file.undo()
+            if not intent.again:  # otherwise an earlier try may run, and need it
+                token_file.undo()
             if isinstance(error, InvalidFieldError):
                 raise _in_body(error) from None
             raise
 
-    def _submit(
-        self, wanted: Submit, session: str, endpoint: str | None = None, before: Callable[[], None] | None = None
-    ) -> Submitted:
-        spec = parse_spec(wanted.job_spec)
-        self.executors.get(wanted.executor)
-        if wanted.executor == "local":
-            check_here(spec)
-        record, native_id = self._start(spec, wanted.executor, session, endpoint, before)
-        with record.lock:
-            record.native_id = native_id
-            record.submitted = True
-            cancel = record.cancel_requested and not record.ended
-        if cancel:  # asked for while the scheduler had no id for it yet
-            self._cancel(record)
-        return {"job_id": record.job_id, "native_id": native_id}
 
-    def _start(
-        self,
-        spec: JobSpec,
-        executor: str,
-        session: str,
-        endpoint: str | None,
-        before: Callable[[], None] | None,
-    ) -> tuple[JobRecord, str]:
-        import psij
-
-        job = psij.Job()
-        stdout, stderr = self._output.files(job.id)
-        stdout = Path(spec.stdout_path) if spec.stdout_path else stdout
-        stderr = Path(spec.stderr_path) if spec.stderr_path else stderr
-        job.spec = to_psij(spec, stdout, stderr, executor)
-        history = [StateChange("NEW", time.time())]
-        record = JobRecord(job.id, executor, session, spec, stdout, stderr, history, endpoint)
-        # Before it is handed over: PSI/J's first report can come before submit returns.
-        for forgotten in self.jobs.add(record):
-            self._keeper.forget(forgotten)
-        try:
-            if before is not None:
-                before()
-            return record, self.executors.submit(executor, job)
-        except BaseException:
-            self.jobs.remove(job.id)
-            self._keeper.forget(record)
-            raise
-
-    def _cancel(self, record: JobRecord) -> None:
-        try:
-            self.executors.cancel(record.job_id)
-        except Exception:
-            with record.lock:
-                record.cancel_requested = False
-            raise
-
-    def _report(self, report: Report) -> None:
-        record = self.jobs.get(report.job_id)
-        with record.lock:
-            record.native_id = report.native_id or record.native_id
-            if record.advance(report.state, report.time, report.exit_code, report.message):
-                self._tell(_event(record), record.session)
-
-
-def _event(record: JobRecord) -> dict[str, Any]:
-    event: dict[str, Any] = {
-        "job_id": record.job_id,
-        "native_id": record.native_id,
-        "name": record.spec.name,
-        "state": record.state,
-        "exit_code": None,
-        "stdout": "",
-        "stderr": "",
-        "message": record.message,
-        "time": record.time,
-        "executable": record.spec.executable,
-    }
-    if record.state in FINAL:
-        event["exit_code"] = record.exit_code
-        event["stdout"], cut_out = read_tail(record.stdout_path)
-        event["stderr"], cut_err = read_tail(record.stderr_path)
-        if cut_out or cut_err:
-            event["truncated"] = True
-    return event
+def _new_id() -> dict[str, str]:
+    return {"job_id": str(uuid.uuid4())}
 
 
 def _in_body(error: InvalidFieldError) -> InvalidFieldError:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -81,34 +78,3 @@ def test_endpoint_is_one_job_at_a_time() -> None:
     assert not table.knows("2")
     first.advance("FAILED", 1.0, 1, None)
     table.add(second)
-
-
-def test_concurrent_repeats_of_a_key_submit_once() -> None:
-    table, calls, together = JobTable(), [], threading.Barrier(8)
-
-    def submit() -> dict[str, Any]:
-        calls.append(1)
-        return {"job_id": len(calls)}
-
-    def repeat() -> dict[str, Any]:
-        together.wait()
-        return table.once("k", submit)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = [future.result() for future in [pool.submit(repeat) for _ in range(8)]]
-    assert answers == [{"job_id": 1}] * 8
-    assert table.once("k", submit) == {"job_id": 1}
-    assert table.once("other", submit) == {"job_id": 2}
-    assert table.once("", submit) == {"job_id": 3}
-    assert table.once("", submit) == {"job_id": 4}
-
-
-def test_failed_submit_leaves_its_key_free() -> None:
-    table = JobTable()
-
-    def refuse() -> dict[str, Any]:
-        raise ValueError("full")
-
-    with pytest.raises(ValueError, match="full"):
-        table.once("k", refuse)
-    assert table.once("k", lambda: {"job_id": "j"}) == {"job_id": "j"}

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orbit_plugins.psij.jobs import JobRecord, JobTable, StateChange
+from orbit_jupyter.plugin import SessionExpiredError, SessionTable
+from orbit_plugins.psij.jobs import JobRecord, StateChange
 from orbit_plugins.psij.keeping import STALE, Keeper, keep_files
 from orbit_plugins.psij.service import JobService
 from orbit_plugins.psij.spec import parse_spec
@@ -32,7 +35,7 @@ def put(path: Path, *, old: bool = True) -> Path:
 
 @pytest.fixture
 def keeper(tmp_path: Path) -> Keeper:
-    return Keeper(tmp_path / "output", tmp_path / "work")
+    return Keeper(tmp_path / "output", tmp_path / "work", tmp_path / "claims")
 
 
 def nobody(job_id: str) -> bool:
@@ -95,7 +98,7 @@ def test_id_of_a_scheduler_s_never_leads_out_of_the_folder(keeper: Keeper, tmp_p
 @pytest.mark.parametrize("value", ["1", "true", "yes", "on", "TRUE", " on "])
 def test_variable_keeps_everything(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RADICAL_ORBIT_PSIJ_KEEP_FILES", value)
-    keeper = Keeper(tmp_path / "output", tmp_path / "work", keep=keep_files())
+    keeper = Keeper(tmp_path / "output", tmp_path / "work", tmp_path / "claims", keep=keep_files())
     old = put(tmp_path / "output" / "j.out")
     assert keeper.sweep(nobody) == 0
     keeper.forget(record("j"))
@@ -118,7 +121,7 @@ def test_service_sweeps_when_it_begins(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_output_is_kept_as_long_as_its_job_is_known(host: Host, tmp_path: Path) -> None:
-    host.plugin.service.jobs = JobTable(ended_kept=1)
+    host.plugin.service.jobs.ended_kept = 1
     mine = tmp_path / "mine.out"
     first = await host.shell("echo one; echo oops >&2", stdout_path=str(mine))
     await host.ended(first)
@@ -136,8 +139,56 @@ async def test_output_is_kept_as_long_as_its_job_is_known(host: Host, tmp_path: 
 
 @pytest.mark.asyncio
 async def test_nothing_goes_where_files_are_to_be_kept(keeping: Host) -> None:
-    keeping.plugin.service.jobs = JobTable(ended_kept=1)
+    keeping.plugin.service.jobs.ended_kept = 1
     for word in ("one", "two"):
         await keeping.ended(await keeping.shell(f"echo {word}"))
     assert keeping.plugin.folder is not None
     assert len(list((keeping.plugin.folder / "output").glob("*.out"))) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("key", ["", "k"])
+async def test_expiry_of_an_idle_session_leaves_its_running_job_and_its_output(
+    host: Host, fifo: Path, key: str
+) -> None:
+    now = [0.0]
+    host.plugin._sessions = SessionTable(10, clock=lambda: now[0])
+    first = host.sid = await host.new_session()
+    script = f"echo begun; cat {fifo}; echo ended"
+    job_id = await host.submit({"executable": "/bin/sh", "arguments": ["-c", script]}, key=key)
+    now[0] = 11.0
+    await host.plugin.sweep()
+    host.plugin.service.begin()  # what an endpoint removes, it removes now
+    with pytest.raises(SessionExpiredError):
+        await host.status(job_id)
+    host.sid = await host.new_session()
+    assert host.sid != first
+    await asyncio.to_thread(fifo.write_text, "in between\n")
+    assert (await host.ended(job_id))["state"] == "COMPLETED"
+    assert (await host.status(job_id))["stdout"] == "begun\nin between\nended\n"
+
+
+def test_claims_are_kept_as_long_as_their_jobs_may_need_them(keeper: Keeper, tmp_path: Path) -> None:
+    def claim(name: str, days: float, *, ended: bool) -> Path:
+        folder = put(tmp_path / "claims" / name / "pre.sh").parent
+        if ended:
+            (folder / "exit").write_text("0\n")
+        long_ago = time.time() - days * 86400
+        os.utime(folder, (long_ago, long_ago))
+        return folder
+
+    gone = [claim("ended-old", 31, ended=True), claim("waits-for-ever", 367, ended=False)]
+    kept = [claim("ended", 29, ended=True), claim("waits", 300, ended=False), claim("known", 400, ended=True)]
+    assert keeper.sweep(lambda job_id: job_id == "known") == 2
+    assert [path for path in gone if path.exists()] == []
+    assert [path for path in kept if not path.exists()] == []
+
+
+@pytest.mark.asyncio
+async def test_claim_goes_with_its_jobs_record(host: Host) -> None:
+    host.plugin.service.jobs.ended_kept = 1
+    for key in ("one", "two"):
+        last = await host.submit({"executable": "/bin/true"}, key=key)
+        await host.ended(last)
+    assert host.plugin.folder is not None
+    assert [path.name for path in (host.plugin.folder / "claims").iterdir()] == [last]

@@ -117,7 +117,7 @@ async def test_cancel_of_an_ended_job_is_409_and_says_its_state(host: Host) -> N
 @pytest.mark.asyncio
 async def test_cancel_before_the_scheduler_has_the_job_is_made_good(host: Host, tmp_path: Path) -> None:
     under_way, go_on = threading.Event(), threading.Event()
-    service = host.plugin.service
+    handover = host.plugin.service.handover
 
     class Slow(Executors):
         def submit(self, name: str, job: psij.Job) -> str:
@@ -125,7 +125,7 @@ async def test_cancel_before_the_scheduler_has_the_job_is_made_good(host: Host, 
             assert go_on.wait(30)
             return super().submit(name, job)
 
-    service.executors = Slow(tmp_path / "work", service._report)
+    handover.executors = Slow(tmp_path / "work", handover._report)
     submit = asyncio.create_task(host.shell("sleep 300"))
     await asyncio.to_thread(under_way.wait, 30)
     (listed,) = (await host.call("GET", f"list_jobs/{host.sid}"))["jobs"]
