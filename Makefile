@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-services check docs bench clean
+.PHONY: help demo test test-services soak check docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,9 +13,10 @@ help:
 	@echo "make demo HEADLESS=1   the same without a browser: run the notebook, print what it saw, stop everything"
 	@echo "make test              run the tests (no system package is needed)"
 	@echo "make test-services     run the tests that need system packages; .ci/run installs those"
+	@echo "make soak              kill, stop and cut under load, for many rounds (ROUNDS=60, SEED=a new one)"
 	@echo "make check             lint, types, layers, docs"
 	@echo "make docs              build the documentation into build/docs; a warning is an error"
-	@echo "make bench             measure, beside a bare relay and an empty Jupyter handler"
+	@echo "make bench             measure, beside a bare relay, an empty Jupyter handler and radical.orbit"
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -40,6 +41,15 @@ test-services: $(VENV)/with-test
 	@$(BIN)/python -m pytest -m services --collect-only -qq > /dev/null; \
 	  if [ $$? -eq 5 ]; then echo "there are no service tests yet"; \
 	  else $(BIN)/python -m pytest -m services $(ARGS); fi
+
+# The tests that do more of the same where ORBIT_SOAK is set. A failure names its seed: make soak SEED=… replays it.
+ROUNDS ?= 60
+SEED ?= $(shell date +%s)
+
+soak: $(VENV)/with-test
+	@echo "SEED=$(SEED) ROUNDS=$(ROUNDS)"
+	ORBIT_SOAK=1 ORBIT_ROUNDS=$(ROUNDS) ORBIT_SEED=$(SEED) \
+	  $(BIN)/python -m pytest -m "not services" -s tests/faults tests/plugins/psij/test_psij_killed.py $(ARGS)
 
 check: $(VENV)/with-dev
 	$(BIN)/ruff format --check .
