@@ -1,1 +1,1 @@
-"""``make bench``: Orbit beside a bare relay and an empty Jupyter handler, all in one run."""
+"""``make bench``: Orbit beside a bare relay, an empty Jupyter handler and other releases, all in one run."""

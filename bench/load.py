@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
+
+from .relay import GIVE, TAKE
+
+CHUNK = 256 * 2**10
+"""Bytes of one message of bulk data, on the relay as in Orbit's own streams."""
 
 MOST = 1_000_000
 """Calls of one measurement at most, so that each loop has an end."""
@@ -45,6 +53,25 @@ def blocking_round_trips(call: Callable[[], object], seconds: float) -> list[flo
             break
         call()
         times.append(time.perf_counter() - began)
+    return times
+
+
+async def paced_round_trips(
+    call: Callable[[], Awaitable[object]], every: float, go_on: Callable[[], bool]
+) -> list[float]:
+    """Call at a fixed pace, never two at a time, while `go_on` says so; return each call's time in seconds.
+
+    A call that takes longer than `every` delays the next: none is made up for, so that the load stays small.
+    """
+    times: list[float] = []
+    next_at = time.perf_counter()
+    while go_on() and len(times) < MOST:
+        await asyncio.sleep(max(0.0, next_at - time.perf_counter()))
+        began = time.perf_counter()
+        await call()
+        ended = time.perf_counter()
+        times.append(ended - began)
+        next_at = max(next_at + every, ended)
     return times
 
 
@@ -93,7 +120,39 @@ async def relay_messages_a_second(socket: ClientConnection, payload: bytes, wind
     return count.rate()
 
 
-async def http_a_second(host: str, port: int, request: bytes, connections: int, seconds: float) -> Rate:
+def threads_a_second(call: Callable[[], object], window: int, seconds: float) -> Rate:
+    """Keep `window` threads busy with blocking calls for so many seconds."""
+    count = _Count(seconds)
+
+    def one(_number: int) -> int:
+        done = 0
+        while count.more():
+            call()
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(window) as pool:
+        count.done = sum(pool.map(one, range(window)))
+    return count.rate()
+
+
+async def relay_bulk(socket: ClientConnection, down: bool, size: int, window: int = 4) -> float:
+    """Move so many bytes through the relay, `window` messages of a chunk in flight; return bytes a second."""
+    ask = GIVE + CHUNK.to_bytes(4, "big") if down else TAKE + bytes(CHUNK - len(TAKE))
+    count = size // CHUNK
+    began = time.perf_counter()
+    for _ in range(window):
+        await socket.send(ask)
+    for number in range(count):
+        await socket.recv()
+        if number < count - window:
+            await socket.send(ask)
+    return count * CHUNK / (time.perf_counter() - began)
+
+
+async def http_a_second(
+    url: str, path: str, authorization: str, connections: int, seconds: float, tls: ssl.SSLContext | None = None
+) -> Rate:
     """Keep so many HTTP/1.1 connections busy, each with one request after another.
 
     Raises
@@ -101,8 +160,12 @@ async def http_a_second(host: str, port: int, request: bytes, connections: int, 
     RuntimeError
         If an answer isn't 200.
     """
-    loop = asyncio.get_running_loop()
-    opened = [await loop.create_connection(lambda: _Connection(request), host, port) for _ in range(connections)]
+    loop, parts = asyncio.get_running_loop(), urlsplit(url)
+    head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: {authorization}\r\n\r\n".encode()
+    host, port = parts.hostname or "", parts.port or 443
+    opened = [
+        await loop.create_connection(lambda: _Connection(head), host, port, ssl=tls) for _ in range(connections)
+    ]
     count = _Count(seconds)
     try:
         await asyncio.gather(*(connection.run(count) for _, connection in opened))

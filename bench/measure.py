@@ -1,184 +1,147 @@
-"""What is measured: the steps of one round, each a coroutine that returns its figures by name."""
+"""What is measured, in which order, and what has to run for it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import statistics
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from orbit_jupyter import BridgeClient, aio
-from orbit_jupyter.client.aio import AsyncBridgeClient
-from orbit_jupyter.protocol import Event
-
 from . import load
-from .processes import Processes, memory_of
+from .bulk import Bulk
+from .events import Events
+from .fleet import Idle
+from .kernel import Kernel
+from .orbit import Orbit, orbit
+from .processes import Certificate, Processes
+from .releases import RELEASES, OtherRelease
+from .start import Start
+from .steps import WINDOW, Figures, Found, Sizes, Step
 
-NAME = "bench"
-"""The endpoint under measurement; `PLUGINS` are its plugins."""
-
-PLUGINS = "sysinfo,bench.plugin:BenchPlugin"
-ROUTE = "/sysinfo/version"
 PAYLOAD = bytes(96)
-"""What the relay carries: about as many bytes as a call of `ROUTE` takes on the wire."""
+"""What the relay carries: about as many bytes as a call takes on the wire."""
 
-WINDOW, CONNECTIONS = 32, 16
-EVENTS = 20_000
-EVENT_TIME = 60.0
-"""Seconds after which events that haven't arrived count as lost."""
+COMPARED = ("roundtrip", "calls", "http")
+"""Groups that other releases and TLS take part in."""
 
-Figures = dict[str, float]
-Step = Callable[[], Awaitable[Figures]]
+SLOW = {"bulk": 2, "fleet": 1, "kernel": 2}
+"""Groups that take long, and how many rounds of them are enough."""
 
 
-@dataclass
-class Bench:
-    """Everything that runs, and the steps that load it.
+class Relay:
+    """The steps that load the bare relay, and the empty handler."""
 
-    Parameters
-    ----------
-    seconds
-        How long each step keeps up its load.
-    events
-        How many events one burst has.
-    """
+    def __init__(self, sizes: Sizes, socket: ClientConnection, beside: Orbit) -> None:
+        self._sizes, self._socket, self._beside = sizes, socket, beside
 
-    processes: Processes
-    url: str
-    token: str
-    relay: ClientConnection
-    client: AsyncBridgeClient
-    blocking: BridgeClient
-    seconds: float
-    events: int
-    starts: int = 0
-
-    def steps(self) -> dict[str, list[Step]]:
-        """Return the steps by the group that ``--only`` knows; those of one group are compared."""
-        return {
-            "roundtrip": [self.relay_round_trip, self.sdk_round_trip, self.blocking_round_trip],
-            "calls": [self.relay_rate, self.sdk_rate],
-            "http": [self.empty_http, self.proxy_http],
-            "events": [self.burst],
-            "start": [self.endpoint_start],
-        }
-
-    # -- round trips and calls -------------------------------------------------------------------------------
-
-    async def relay_round_trip(self) -> Figures:
+    async def round_trip(self) -> Figures:
         async def once() -> None:
-            await self.relay.send(PAYLOAD)
-            await self.relay.recv()
+            await self._socket.send(PAYLOAD)
+            await self._socket.recv()
 
-        return {"relay.ms": _p50(await load.round_trips(once, self.seconds))}
+        return {"relay.ms": statistics.median(await load.round_trips(once, self._sizes.seconds)) * 1000}
 
-    async def _call(self) -> object:
-        return await self.client[NAME].call("GET", ROUTE)
-
-    async def sdk_round_trip(self) -> Figures:
-        return {"sdk.ms": _p50(await load.round_trips(self._call, self.seconds))}
-
-    async def blocking_round_trip(self) -> Figures:
-        endpoint = self.blocking[NAME]
-        # On this thread, which has a loop with nothing to do meanwhile: as a cell has.
-        return {"blocking.ms": _p50(load.blocking_round_trips(lambda: endpoint.call("GET", ROUTE), self.seconds))}
-
-    async def relay_rate(self) -> Figures:
-        rate = await load.relay_messages_a_second(self.relay, PAYLOAD, WINDOW, self.seconds)
+    async def rate(self) -> Figures:
+        rate = await load.relay_messages_a_second(self._socket, PAYLOAD, WINDOW, self._sizes.seconds)
         return {"relay.rate": rate.per_second, "relay.own": rate.own_share}
 
-    async def sdk_rate(self) -> Figures:
-        rate = await load.calls_a_second(self._call, WINDOW, self.seconds)
-        return {"sdk.rate": rate.per_second, "sdk.own": rate.own_share}
+    async def http(self) -> Figures:
+        rate = await self._beside.http("/bench/empty")
+        return {"empty.http": rate.per_second, "empty.http_own": rate.own_share}
 
-    # -- HTTP ------------------------------------------------------------------------------------------------
 
-    async def empty_http(self) -> Figures:
-        rate = await self._http("/bench/empty")
-        return {"empty.rate": rate.per_second, "empty.own": rate.own_share}
+def relay_steps(relay: Relay) -> dict[str, list[Step]]:
+    """Return the relay's by group."""
+    return {
+        "roundtrip": [Step(relay.round_trip, ("relay.ms",))],
+        "calls": [Step(relay.rate, ("relay.rate", "relay.own"))],
+        "http": [Step(relay.http, ("empty.http", "empty.http_own"))],
+    }
 
-    async def proxy_http(self) -> Figures:
-        rate = await self._http(f"/orbit/{NAME}{ROUTE}")
-        return {"proxy.rate": rate.per_second, "proxy.own": rate.own_share}
 
-    async def _http(self, path: str) -> load.Rate:
-        parts = urlsplit(self.url)
-        head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: token {self.token}\r\n\r\n"
-        host, port = parts.hostname or "", parts.port or 80
-        return await load.http_a_second(host, port, head.encode(), CONNECTIONS, self.seconds)
+def orbit_steps(one: Orbit) -> dict[str, list[Step]]:
+    """Return a bridge's by group."""
+    kind = one.kind
+    calls = [Step(one.rate, (f"{kind}.rate", f"{kind}.own"))]
+    if kind == "tls":
+        calls.append(Step(one.threads, (f"{kind}.threads",)))
+    return {
+        "roundtrip": [
+            Step(one.round_trip, (f"{kind}.ms",)),
+            Step(one.blocking_round_trip, (f"{kind}.blocking",)),
+        ],
+        "calls": calls,
+        "http": [Step(one.proxy, (f"{kind}.http", f"{kind}.http_own"))],
+    }
 
-    # -- events ----------------------------------------------------------------------------------------------
 
-    async def burst(self) -> Figures:
-        all_there = asyncio.Event()
-        came: list[bytes] = []
+def release_steps(other: OtherRelease) -> dict[str, list[Step]]:
+    """Return another release's by group."""
+    version = other.release.version
+    return {
+        "roundtrip": [Step(other.round_trip, (f"{version}.ms",))],
+        "calls": [Step(other.rate, (f"{version}.rate",))],
+        "http": [Step(other.http, (f"{version}.http",))],
+    }
 
-        def on_event(_endpoint: str, event: Event) -> None:
-            came.append(event.data)
-            if len(came) >= self.events:
-                all_there.set()
 
-        self.client.on_event = on_event
-        self.client.subscribe()
-        await self.client.list_endpoints()  # frames are taken in order: now the subscription stands
-        began = time.perf_counter()
-        call = asyncio.ensure_future(self.client[NAME].call("POST", f"/{NAME}/burst", {"count": self.events}))
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(all_there.wait(), EVENT_TIME)
-        passed = time.perf_counter() - began
-        await call
-        self.client.on_event = None
-        different = len(set(came))
-        return {"events.rate": different / passed, "events.delivered": different / self.events}
+async def measure(groups: list[str], rounds: int, sizes: Sizes) -> Found:
+    """Start what the groups need, run their steps in rounds, and end everything."""
+    found = Found()
+    async with contextlib.AsyncExitStack() as stack:
+        processes = stack.enter_context(Processes())
+        relay_url = await asyncio.to_thread(processes.start_relay)
+        socket = await stack.enter_async_context(
+            connect(f"{relay_url}/client", compression=None, ping_interval=None)
+        )
+        plain = await stack.enter_async_context(orbit(processes, sizes))
+        parts = [relay_steps(Relay(sizes, socket, plain)), orbit_steps(plain)]
+        async with contextlib.AsyncExitStack() as compared:
+            if set(groups) & set(COMPARED):
+                certificate = processes.certificate()
+                secure = await compared.enter_async_context(orbit(processes, sizes, certificate))
+                parts += [orbit_steps(secure), *await _releases(processes, sizes, certificate, found, compared)]
+            by_group = {name: [step for part in parts for step in part[name]] for name in COMPARED}
+            by_group |= {"events": Events(sizes, plain).steps(), "start": Start(processes, plain).steps()}
+            await _in_rounds(found, [step for name in groups for step in by_group.get(name, [])], rounds, sizes)
+        slow = {
+            "bulk": Bulk(processes, sizes, socket, plain).steps(),
+            "fleet": Idle(processes, sizes).steps(),
+            "kernel": Kernel(processes, sizes, plain, found).steps(),
+        }
+        for name in (name for name in groups if name in slow):
+            await found.rounds(slow[name], min(rounds, SLOW[name]), name)
+    return found
 
-    # -- the endpoint's start --------------------------------------------------------------------------------
 
-    async def _listed(self) -> set[str]:
-        return {one["name"] for one in (await self.client.call("", "GET", "/endpoints"))["endpoints"]}
-
-    async def endpoint_start(self) -> Figures:
-        """Start another endpoint with the plugins that a user gets, and look until the bridge lists it."""
-        self.starts += 1
-        name = f"start{self.starts}"
-        token = self.processes.endpoint_token()
-        began = time.perf_counter()
-        process = self.processes.start_endpoint(self.url, name, "default", token)
+async def _releases(
+    processes: Processes,
+    sizes: Sizes,
+    certificate: Certificate,
+    found: Found,
+    stack: contextlib.AsyncExitStack,
+) -> list[dict[str, list[Step]]]:
+    """Start the other releases; of one that can't be run the reason is noted in the place of its figures."""
+    parts = []
+    for release in RELEASES:
+        other = OtherRelease(release, processes, sizes, certificate)
+        stack.push_async_callback(asyncio.to_thread, other.end)
+        steps = release_steps(other)
         try:
-            while time.perf_counter() < began + 60:
-                if name in await self._listed():
-                    passed = time.perf_counter() - began
-                    await asyncio.sleep(0.5)  # what it does after its start counts for its memory
-                    return {"start.s": passed, "start.mib": memory_of(process)}
-                await asyncio.sleep(0.005)
-            raise RuntimeError(f"{name} wasn't at the bridge in time:\n{self.processes.log(name)}")
-        finally:
-            self.processes.end(process)
+            await asyncio.to_thread(other.start)
+        except Exception as error:  # whatever it is, it must not cost our own figures
+            for step in (step for group in steps.values() for step in group):
+                found.fail(step, f"radical.orbit {release.version} can't be run: {error}")
+        parts.append(steps)
+    return parts
 
 
-@contextlib.asynccontextmanager
-async def everything(seconds: float, events: int) -> AsyncIterator[Bench]:
-    """Start all processes and connect to them; end all again."""
-    with Processes() as processes:
-        relay_url, url = processes.start_relay(), processes.start_server()
-        processes.start_endpoint(url, NAME, PLUGINS, processes.endpoint_token())
-        bridge = f"{url}/orbit"
-        async with (
-            connect(f"{relay_url}/client", compression=None, ping_interval=None) as relay,
-            await aio.connect(bridge, token=processes.token) as client,
-        ):
-            await client.wait_for_endpoint(NAME, timeout=60)
-            blocking = await asyncio.to_thread(BridgeClient, bridge, token=processes.token)
-            try:
-                await asyncio.to_thread(blocking.open)
-                yield Bench(processes, url, processes.token, relay, client, blocking, seconds, events)
-            finally:
-                await asyncio.to_thread(blocking.close)
-
-
-def _p50(seconds: list[float]) -> float:
-    return statistics.median(seconds) * 1000
+async def _in_rounds(found: Found, steps: list[Step], rounds: int, sizes: Sizes) -> None:
+    if not steps:
+        return
+    seconds, sizes.seconds = sizes.seconds, min(sizes.seconds, 0.3)
+    for step in steps:
+        await found.take(step, keep=False)  # warm
+    sizes.seconds = seconds
+    await found.rounds(steps, rounds, "all")

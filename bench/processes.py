@@ -12,10 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
+import trustme
 
 from orbit_jupyter.bridge.tokens import TokenStore
 
@@ -24,6 +26,15 @@ START_TIME = 60.0
 """Seconds that a process may take to come up."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Where a server's certificate lies, its key, and the authority that those who dial in trust."""
+
+    chain: Path
+    key: Path
+    authority: Path
 
 
 class Processes:
@@ -51,17 +62,37 @@ class Processes:
             if not name.startswith(("JUPYTER", "JPY_", "RADICAL_", "XDG_", "IPYTHON"))
         }
         folders = {f"JUPYTER_{kind}_DIR": str(self.home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-        return {**kept, **folders, "HOME": str(self.home), "PYTHONPATH": str(ROOT), **more}
+        return {
+            **kept,
+            **folders,
+            "HOME": str(self.home),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
+            **more,
+        }
 
-    def start(self, name: str, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start ``python -m`` with a command; what it says on stderr goes to ``NAME.log``."""
+    def start(
+        self,
+        name: str,
+        *command: str,
+        program: tuple[str, ...] = (sys.executable, "-m"),
+        talks: bool = False,
+        **variables: str,
+    ) -> subprocess.Popen[str]:
+        """Start ``python -m``, or another program, with a command; what it prints goes to ``NAME.log``.
+
+        Parameters
+        ----------
+        talks
+            Whether stdin and stdout are pipes instead, for `line` and `ask`. One that isn't listened to mustn't
+            have them: a full pipe would hold it up.
+        """
         with open(self.home / f"{name}.log", "a", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command],
+                [*program, *command],
                 cwd=self.home,
                 env=self.environment(**variables),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else log,
                 stderr=log,
                 text=True,
             )
@@ -78,8 +109,9 @@ class Processes:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def log(self, name: str) -> str:
         """Return the end of what a process has said."""
@@ -89,14 +121,14 @@ class Processes:
 
     def start_relay(self) -> str:
         """Start the relay's hub and echo; return the hub's URL."""
-        url = f"ws://127.0.0.1:{self._first_line(self.start('hub', 'bench.relay', 'hub'), 'hub')}"
-        self._first_line(self.start("echo", "bench.relay", "echo", url), "echo")
+        url = f"ws://127.0.0.1:{self.line(self.start('hub', 'bench.relay', 'hub', talks=True), 'hub')}"
+        self.line(self.start("echo", "bench.relay", "echo", url, talks=True), "echo")
         return url
 
-    def start_server(self) -> str:
-        """Start a Jupyter server with the bridge and the empty handler; return its URL, without a slash."""
+    def start_server(self, name: str, *options: str) -> tuple[subprocess.Popen[str], str]:
+        """Start a Jupyter server with the bridge and the empty handler; return it and its URL, without a slash."""
         process = self.start(
-            "server",
+            name,
             "jupyter_server",
             "--no-browser",
             "--ServerApp.ip=127.0.0.1",
@@ -106,36 +138,60 @@ class Processes:
             "--ServerApp.jpserver_extensions=orbit_jupyter=True",
             "--ServerApp.jpserver_extensions=bench.handler=True",
             "--OrbitExtension.local_endpoint=off",
+            *options,
             *(["--allow-root"] if os.geteuid() == 0 else []),
             JUPYTER_TOKEN=self.token,
         )
         path = self.home / "runtime" / f"jpserver-{process.pid}.json"
-        return self._wait(process, "server", lambda: _url_that_answers(path))
+        return process, self.wait(process, name, lambda: _url_that_answers(path))
 
     def endpoint_token(self) -> str:
         """Make a token for any endpoint of this user."""
         token, _ = TokenStore(self.home / ".radical" / "orbit" / "tokens").create("*", getpass.getuser())
         return token
 
-    def start_endpoint(self, url: str, name: str, plugins: str, token: str) -> subprocess.Popen[str]:
+    def start_endpoint(
+        self, url: str, name: str, plugins: str, token: str, *options: str, log: str = ""
+    ) -> subprocess.Popen[str]:
         """Start ``orbit-endpoint``; it isn't connected yet."""
         return self.start(
-            name,
+            log or name,
             "orbit_jupyter.endpoint",
             f"--name={name}",
             f"--url={url}/orbit",
             f"--plugins={plugins}",
+            *options,
             RADICAL_ORBIT_ENDPOINT_TOKEN=token,
         )
 
-    def _first_line(self, process: subprocess.Popen[str], name: str) -> str:
+    def line(self, process: subprocess.Popen[str], name: str) -> str:
+        """Return the next line that a process prints."""
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         if not line:
-            raise RuntimeError(f"{name} ended at once:\n{self.log(name)}")
+            raise RuntimeError(f"{name} ended:\n{self.log(name)}")
         return line
 
-    def _wait(self, process: subprocess.Popen[str], name: str, look: Callable[[], T | None]) -> T:
+    def ask(self, process: subprocess.Popen[str], name: str, question: str) -> str:
+        """Send a process one line and return the one that it answers with."""
+        assert process.stdin is not None
+        process.stdin.write(f"{question}\n")
+        process.stdin.flush()
+        return self.line(process, name)
+
+    def certificate(self) -> Certificate:
+        """Make a certificate for the loopback address."""
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        made = Certificate(self.home / "cert.pem", self.home / "key.pem", self.home / "authority.pem")
+        issued.cert_chain_pems[0].write_to_path(made.chain)
+        issued.private_key_pem.write_to_path(made.key)
+        authority.cert_pem.write_to_path(made.authority)
+        made.key.chmod(0o600)  # radical.orbit takes no other
+        return made
+
+    def wait(self, process: subprocess.Popen[str], name: str, look: Callable[[], T | None]) -> T:
+        """Look until a process is up, and return what was seen then."""
         until = time.monotonic() + START_TIME
         while time.monotonic() < until:
             if process.poll() is not None:

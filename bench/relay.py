@@ -1,7 +1,8 @@
 """The bare relay that Orbit is measured beside: three processes that pass bytes on, and no protocol at all.
 
 ``python -m bench.relay hub`` is a Tornado WebSocket server that forwards each message from one side to the other;
-``python -m bench.relay echo URL`` dials it and sends every message back. The client is in `bench.load`.
+``python -m bench.relay echo URL`` dials it and sends every message back, but for the two kinds that carry bulk
+data one way. The client is in `bench.load`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from tornado.netutil import bind_sockets
 from websockets.asyncio.client import connect
 
 MAX_SIZE = 16 * 2**20
+
+TAKE = b"take"
+"""A message that begins so is bulk data on its way up: it is answered with a few bytes, as credit is."""
+
+GIVE = b"give"
+"""This one asks for bulk data on its way down: so many bytes as its next four say."""
 
 
 class _Side(websocket.WebSocketHandler):
@@ -46,7 +53,13 @@ async def echo(url: str) -> None:
     async with connect(f"{url}/echo", compression=None, max_size=MAX_SIZE, ping_interval=None) as socket:
         print("connected", flush=True)
         async for message in socket:
-            await socket.send(message)
+            assert isinstance(message, bytes)
+            if message.startswith(TAKE):
+                await socket.send(b"taken")
+            elif message.startswith(GIVE):
+                await socket.send(bytes(int.from_bytes(message[4:8], "big")))
+            else:
+                await socket.send(message)
 
 
 if __name__ == "__main__":
