@@ -47,12 +47,13 @@ nitpicky = True
 # Without intersphinx, which would fetch from the network, what isn't on a page of ours can't be resolved.
 nitpick_ignore_regex = [
     # other projects' types in signatures
-    ("py:class", r"(asyncio|collections|concurrent|httpx|msgspec|pathlib|types|typing)\..*"),
+    ("py:class", r"(asyncio|collections|concurrent|httpx|msgspec|os|pathlib|types|typing)\..*"),
     ("py:obj", r"typing\.Literal.*"),
     # type variables
     ("py:class", r".*\.[TPF]"),
     # what the layers below hand to the public classes: nobody outside makes one
     ("py:class", r"orbit_jupyter\.protocol\.frames\..*"),
+    ("py:class", r"orbit_jupyter\.link\.(link\.Link|streams\.Inflow)"),
     ("py:class", r"orbit_jupyter\.plugin\.client\.(AsyncCaller|Caller|Callbacks)"),
     ("py:class", r"orbit_jupyter\.plugin\.managed\.(NoSettings|NewInstance|Instances?)"),
     ("py:class", r"orbit_jupyter\.plugin\.route\.Description"),

@@ -15,6 +15,7 @@ MODULES = (
     "orbit_jupyter.plugin",
     "orbit_jupyter.plugin.testing",
     "orbit_plugins.psij",
+    "orbit_plugins.staging",
     "orbit_plugins.sysinfo",
 )
 """Of what several have, the last is where it is documented."""

@@ -31,6 +31,7 @@ from orbit_jupyter.bridge.plugin_modules import PluginModules
 from orbit_jupyter.bridge.tokens import TokenStore
 from orbit_jupyter.host import load_plugin_class
 from orbit_jupyter.plugin import Plugin, Route, add_routes, document
+from orbit_jupyter.plugin.route import placeholders_in
 from orbit_jupyter.plugin.testing import star
 from orbit_jupyter.protocol import ForbiddenError, UnauthenticatedError, errors
 from orbit_jupyter.protocol.errors import BY_STATUS
@@ -78,7 +79,7 @@ def sections(routes: Sequence[Route], prefix: str) -> Iterator[Section]:
     prefix
         In front of each path, such as ``/{endpoint}/psij``.
     """
-    served = {(one.method, one.path): one for one in routes}
+    served = {(one.method, one.path.replace(":path}", "}")): one for one in routes}  # as OpenAPI writes it
     doc = document("", "")
     add_routes(doc, list(served.values()), prefix=prefix, errors=())
     shown: set[str] = set()
@@ -97,7 +98,10 @@ def _route(one: Route, about: dict[str, Any], doc: dict[str, Any], shown: set[st
     text = one.about.text if one.about else inspect.getdoc(one.handler) or ""
     text, _, raises = text.partition("\nRaises\n------\n")
     yield from (_markdown(text), "")
-    yield from _parameters(about.get("parameters", []))
+    rest = next((name for name in placeholders_in(one.path) if f"{{{name}:path}}" in one.path), "")
+    yield from _parameters(about.get("parameters", []), rest)
+    if one.stream and "requestBody" not in about:
+        yield from ("Body: bytes, of any length; it is read as it comes.", "")
     for title, part in (("Body", about.get("requestBody")), ("Answer", about["responses"]["200"])):
         for kind, content in (part or {}).get("content", {}).items():
             if kind != "application/json":
@@ -110,13 +114,14 @@ def _route(one: Route, about: dict[str, Any], doc: dict[str, Any], shown: set[st
     yield from _raises(raises)
 
 
-def _parameters(parameters: list[dict[str, Any]]) -> Iterator[str]:
+def _parameters(parameters: list[dict[str, Any]], rest: str) -> Iterator[str]:
     if not parameters:
         return
     yield from ("| parameter | in | type | default |", "|---|---|---|---|")
     for given in parameters:
         default = "required" if given["required"] else _default(given["schema"])
-        yield f"| `{given['name']}` | {given['in']} | {_type(given['schema'])} | {default} |"
+        place = "the rest of the path, slashes included" if given["name"] == rest else given["in"]
+        yield f"| `{given['name']}` | {place} | {_type(given['schema'])} | {default} |"
     yield ""
 
 

@@ -12,7 +12,14 @@ from pages import write_files
 
 from orbit_jupyter.plugin import Plugin
 
-CLASSES = {"hello": "Hello", "tally": "TallyPlugin", "heavy": "Heavy", "station": "Station"}
+CLASSES = {
+    "hello": "Hello",
+    "tally": "TallyPlugin",
+    "heavy": "Heavy",
+    "station": "Station",
+    "order": "Order",
+    "shelf": "Shelf",
+}
 """Module and class."""
 
 

@@ -12,8 +12,8 @@ from pages import Block, blocks, write_files
 from server_kernel import CellError, ServerKernel
 from stage import Server, endpoint, server
 
-PAGES = ("README.md", "docs/tutorial.md", "docs/write-a-plugin.md")
-PLUGINS = "default,hello:Hello,tally:TallyPlugin,heavy:Heavy,station:Station"
+PAGES = ("README.md", "docs/tutorial.md", "docs/write-a-plugin.md", "docs/sdk.md")
+PLUGINS = "default,hello:Hello,tally:TallyPlugin,heavy:Heavy,station:Station,order:Order,shelf:Shelf"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_python_of_the_page_does_what_the_page_says(site: Server, page: str, tmp_path: Path) -> None:
     write_files(page, tmp_path)
     with ServerKernel(site.info["url"], site.info["token"]) as kernel:
-        kernel.execute(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+        kernel.execute(f"import os, sys; os.chdir({str(tmp_path)!r}); sys.path.insert(0, '')")
         for block in blocks(page):
             if block.is_run:
                 run(kernel, block)
