@@ -120,12 +120,12 @@ class Redials:
     Parameters
     ----------
     first, longest
-        As of `dial_for_ever`.
+        Seconds that the first and the longest wait are at most; the bridge answers, so there is no long night.
     lasting
         Seconds after which a connection counts as one that stood.
     """
 
-    def __init__(self, first: float = 0.5, longest: float = 30.0, lasting: float = 1.0) -> None:
+    def __init__(self, first: float = 0.25, longest: float = 3.0, lasting: float = 1.0) -> None:
         self._first, self._longest, self._lasting = first, longest, lasting
         self._began = 0.0
         self._short = 0
