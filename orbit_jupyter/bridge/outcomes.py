@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Onward
+from orbit_jupyter.link import Answer, Onward, ends_call
 from orbit_jupyter.protocol import Call, Cancel, Credit, Data, Fail, Reply
 
 log = logging.getLogger("orbit.bridge")
@@ -105,11 +105,9 @@ def noted(call: Call, answer: Answer, observers: Sequence[Observer], body: BodyC
             status, code = frame.status, frame.code
         elif isinstance(frame, Reply):
             status, size = frame.status, len(frame.body)
-            waiting = frame.more
         else:
             size += len(frame.data)
-            waiting = not frame.end
-        if waiting and not code:
+        if not ends_call(frame):
             answer(frame)
             return
         waiting = False

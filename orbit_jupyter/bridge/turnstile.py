@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orbit_jupyter.link import Answer, Onward
+from orbit_jupyter.link import Answer, Onward, ends_call
 from orbit_jupyter.protocol import (
     Call,
     CallCancelledError,
@@ -73,16 +73,10 @@ class Turnstile:
         own = call.principal is not None and call.principal.user == self._entry.grant.owner
 
         def on_answer(frame: Reply | Fail | Data | Credit) -> None:
-            if isinstance(frame, Reply):
-                ends = not frame.more
-            elif isinstance(frame, Fail):
-                ends = True
-                if not own and "traceback" in frame.data:
-                    shown = {key: value for key, value in frame.data.items() if key != "traceback"}
-                    frame = msgspec.structs.replace(frame, data=shown)
-            else:
-                ends = isinstance(frame, Data) and frame.end
-            others_wait = ends and self.share.ended(caller, ticket)
+            if isinstance(frame, Fail) and not own and "traceback" in frame.data:
+                shown = {key: value for key, value in frame.data.items() if key != "traceback"}
+                frame = msgspec.structs.replace(frame, data=shown)
+            others_wait = ends_call(frame) and self.share.ended(caller, ticket)
             answer(frame)
             if others_wait:
                 self._go_on()

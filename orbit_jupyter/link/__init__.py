@@ -1,7 +1,7 @@
 """A connection that keeps its promises, over memory, a socket pair or a WebSocket. No routing, no plugins."""
 
 from .address import Address, Found, Search, find_cert, orbit_home, read_text
-from .calls import Answer, Onward
+from .calls import Answer, Onward, ends_call
 from .carrier import Carrier, Down, Limits
 from .context import TRACE, current_trace, current_user, new_trace, working_for
 from .dial import Redials, Refused, dial_for_ever, dial_once
@@ -41,6 +41,7 @@ __all__ = [
     "current_user",
     "dial_for_ever",
     "dial_once",
+    "ends_call",
     "find_cert",
     "keep_little_unsent",
     "memory_pair",

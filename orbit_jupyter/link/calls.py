@@ -22,6 +22,13 @@ Onward = Callable[[Cancel | Data | Credit], None]
 T = TypeVar("T")
 
 
+def ends_call(frame: Reply | Fail | Data | Credit) -> bool:
+    """Whether this is the last that a handler's side says in a call."""
+    if isinstance(frame, Reply):
+        return not frame.more
+    return isinstance(frame, Fail) or (isinstance(frame, Data) and frame.end)
+
+
 class Outgoing(Generic[T]):
     """Calls that this side has made and that haven't ended.
 

@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import httputil, web
 from tornado.iostream import StreamClosedError
 
-from orbit_jupyter.link import TRACE, Inflow, Onward, new_trace
+from orbit_jupyter.link import TRACE, Inflow, Onward, ends_call, new_trace
 from orbit_jupyter.protocol import (
     BadRequestError,
     Call,
@@ -105,7 +105,7 @@ class ProxyHandler(OrbitMixin, APIHandler):
     """Whether the HTTP client has hung up."""
 
     def _on_answer(self, frame: Reply | Fail | Data | Credit) -> None:
-        self._over = self._over or _ends(frame)
+        self._over = self._over or ends_call(frame)
         if isinstance(frame, Credit):
             self._on_credit(frame.size)
         elif isinstance(frame, Data):
@@ -247,9 +247,3 @@ class ProxyHandler(OrbitMixin, APIHandler):
             self.set_header("Content-Length", length)
         elif not self._own:
             self.clear_header("Content-Length")
-
-
-def _ends(frame: Reply | Fail | Data | Credit) -> bool:
-    if isinstance(frame, Data):
-        return frame.end
-    return isinstance(frame, Fail) or (isinstance(frame, Reply) and not frame.more)
