@@ -26,13 +26,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [one for one in os.environ if one.startswith(("RADICAL_", "JUPYTER", "JPY_"))]:
             patch.delenv(name)
-        with (
-            server(folder / "home", "--OrbitExtension.local_endpoint=on") as lab,
-            endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), hpc1, "--plugins", PLUGINS),
-            lab.client() as client,
-        ):
-            client.wait_for_endpoint("hpc1", 60)
-            yield lab
+        with server(folder / "home", "--OrbitExtension.local_endpoint=on") as lab, lab.client() as client:
+            client.wait_for_endpoint("local", 60)  # first: the pages list endpoints in the order of their coming
+            with endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), hpc1, "--plugins", PLUGINS):
+                client.wait_for_endpoint("hpc1", 60)
+                yield lab
 
 
 @pytest.mark.parametrize("page", PAGES)
