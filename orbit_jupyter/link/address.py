@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 URL_VARIABLE = "RADICAL_ORBIT_BRIDGE_URL"
@@ -111,12 +112,16 @@ class Address:
         Where it came from, for messages. The token itself never appears in one.
     cert
         Path of a certificate to trust instead of the system's.
+    through
+        The near end of a tunnel, ``host:port`` or the path of a Unix socket: connected to in place of the URL's
+        host, which stays the one that the request names and the certificate is for.
     """
 
     url: str
     token: str = ""
     token_from: str = "nowhere"  # noqa: S105
     cert: str | None = None
+    through: str | None = None
 
     def __repr__(self) -> str:
         return f"Address({self.url!r}, token from {self.token_from})"
@@ -158,6 +163,16 @@ class Address:
     def websocket_url(self) -> str:
         """The same with ``ws`` or ``wss``."""
         return "ws" + self.url[len("http") :]
+
+    @property
+    def way(self) -> dict[str, Any]:
+        """What a dialler is told of the tunnel; empty without one."""
+        if self.through is None:
+            return {}
+        if self.through.startswith("/"):
+            return {"unix": True, "path": self.through}
+        host, _, port = self.through.rpartition(":")
+        return {"host": host.strip("[]"), "port": int(port), "proxy": None}
 
     @property
     def headers(self) -> dict[str, str]:

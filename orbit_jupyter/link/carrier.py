@@ -39,6 +39,9 @@ from .transport import Transport, TransportClosedError
 
 log = logging.getLogger("orbit.link")
 
+GATHER = 64 * 2**10
+"""Bytes of small frames that wait for the end of a turn of the loop, to go out together."""
+
 UNCOUNTED = frozenset({"ping", "pong", "seen", "bye", "hello", "welcome"})
 
 
@@ -97,6 +100,9 @@ class Carrier:
         self._delivery = Delivery() if limits.resume_for > 0 else None
         self._again: deque[bytes] = deque()
         self._lanes = Lanes()
+        self._gathering = False
+        self._gathered: list[tuple[Lane, bytes, int]] = []
+        self._gathered_bytes = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -155,8 +161,40 @@ class Carrier:
         data = _told_to_all(frame) if isinstance(frame, Topology | Listeners) else encode(frame)
         if len(data) > MAX_FRAME:  # it would end this socket, and each one that it was sent over again
             raise TooLargeError(f"a {type(frame).__name__} of {len(data)} bytes; {MAX_FRAME} is the most")
-        if lane <= Lane.CALL and not self._lanes.size and not self._again and self._sent_now(lane, data):
+        if lane <= Lane.CALL and (self._gathering or not self._lanes.size):
+            if self._gathering and self._gathered_bytes < GATHER:
+                self._gathered.append((lane, data, stream))
+                self._gathered_bytes += len(data)
+                return
+            self._flush()
+            if not self._lanes.size and not self._again and self._sent_now([(lane, data, stream)]):
+                # A write is dear, whatever its size: what else this turn of the loop has to say goes in one.
+                self._gathering = True
+                self._loop.call_soon(self._gathered_all)
+                return
+        self._queue(lane, data, stream)
+
+    def _gathered_all(self) -> None:
+        self._gathering = False
+        self._flush()
+
+    def _flush(self) -> None:
+        gathered = self._gathered
+        if not gathered:
             return
+        if self._lanes.size or self._again or not self._sent_now(gathered):
+            self._gathered_to_lanes()
+            self._wake.set()
+        else:
+            self._gathered, self._gathered_bytes = [], 0
+
+    def _gathered_to_lanes(self) -> None:
+        if self._gathered:
+            for lane, data, stream in self._gathered:
+                self._lanes.push(lane, data, stream)
+            self._gathered, self._gathered_bytes = [], 0
+
+    def _queue(self, lane: Lane, data: bytes, stream: int) -> None:
         if self.closed.done():
             return
         self._lanes.push(lane, data, stream)
@@ -167,18 +205,20 @@ class Carrier:
             self._room.clear()
         self._wake.set()
 
-    def _sent_now(self, lane: Lane, data: bytes) -> bool:
+    def _sent_now(self, frames: list[tuple[Lane, bytes, int]]) -> bool:
         transport, delivery = self._transport, self._delivery
         if transport is None or (delivery is not None and delivery.kept_bytes > HOLD):
             return False
         try:
-            if not transport.send_now(data):
+            if not transport.send_now(*(data for _, data, _ in frames)):
                 return False
         except TransportClosedError as error:
             self.lost(transport, str(error))
             return False
-        if delivery is not None and lane.counted:
-            delivery.sent(data)
+        if delivery is not None:
+            for lane, data, _ in frames:
+                if lane.counted:
+                    delivery.sent(data)
         return True
 
     def feed(self, data: bytes, via: Transport | None = None) -> None:
@@ -367,6 +407,7 @@ class Carrier:
             self.down(f"the writer failed: {error}")
 
     def _next(self) -> bytes | None:
+        self._gathered_to_lanes()  # a body must not overtake its call
         if self._again:
             return self._again.popleft()
         delivery = self._delivery
@@ -415,6 +456,7 @@ class Carrier:
         """Note that the link has ended: open calls end now, handlers are told. A second time does nothing."""
         if self.closed.done():
             return
+        self._gathered_to_lanes()
         self.closed.set_result(Down(reason, self._bye))
         if self._given_up is not None:
             self._given_up.cancel()

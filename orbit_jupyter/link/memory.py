@@ -27,15 +27,15 @@ class MemoryTransport:
         except asyncio.QueueFull:
             await self._put_or_closed(data)
 
-    def send_now(self, data: bytes) -> bool:
+    def send_now(self, *messages: bytes) -> bool:
         if self._closed.is_set():
             raise TransportClosedError(self._reason, 1000)
-        if self._putting:
-            return False  # it would overtake what waits for room
-        try:
-            self.peer._inbox.put_nowait(data)
-        except asyncio.QueueFull:
+        inbox = self.peer._inbox
+        # It would overtake what waits for room.
+        if self._putting or inbox.qsize() + len(messages) > inbox.maxsize:
             return False
+        for message in messages:
+            inbox.put_nowait(message)
         return True
 
     async def _put_or_closed(self, data: bytes) -> None:

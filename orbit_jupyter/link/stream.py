@@ -31,12 +31,12 @@ class StreamTransport:
         except (OSError, RuntimeError) as error:
             raise TransportClosedError(str(error)) from None
 
-    def send_now(self, data: bytes) -> bool:
+    def send_now(self, *messages: bytes) -> bool:
         if self._writer.transport.get_write_buffer_size():
             return False
         if self._writer.transport.is_closing():
             raise TransportClosedError("the other process closed the connection")
-        self._writer.write(len(data).to_bytes(_HEAD, "big") + data)
+        self._writer.write(b"".join(len(data).to_bytes(_HEAD, "big") + data for data in messages))
         return True
 
     async def receive(self) -> bytes:

@@ -72,19 +72,19 @@ class Outflow:
         self._send = send
         self._credit = WINDOW
         self._error: OrbitError | None = None
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Event | None = None  # made by the first who waits: most answers are short
 
     def grant(self, size: int) -> None:
         """Note that the reader takes so many more bytes."""
         self._credit += size
-        if self._credit > 0:
+        if self._credit > 0 and self._room is not None:
             self._room.set()
 
     def fail(self, error: OrbitError) -> None:
         """Have whoever writes raise: nobody reads any more."""
         self._error = error
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
 
     async def write(self, data: bytes) -> None:
         """Send some of the body; returns when all of it is on its way.
@@ -97,7 +97,7 @@ class Outflow:
         rest = memoryview(data)
         while rest:
             while self._credit <= 0 and self._error is None:
-                self._room.clear()
+                self._room = asyncio.Event()
                 await self._room.wait()
             if self._error is not None:
                 raise self._error

@@ -33,8 +33,8 @@ class Transport(Protocol):
         TransportClosedError
         """
 
-    def send_now(self, data: bytes) -> bool:
-        """Send one message if nothing waits before it; return whether it was sent.
+    def send_now(self, *messages: bytes) -> bool:
+        """Send messages, together, if nothing waits before them; return whether all were sent, or none.
 
         Raises
         ------

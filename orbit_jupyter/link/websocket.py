@@ -91,14 +91,16 @@ class WebSocketTransport:
         except ConnectionClosed as error:
             raise _closed(error) from None
 
-    def send_now(self, data: bytes) -> bool:
+    def send_now(self, *messages: bytes) -> bool:
         connection = self._connection
         if connection.transport.get_write_buffer_size():
             return False
         if connection.state is not State.OPEN:
             raise TransportClosedError("the connection was lost")
-        connection.protocol.send_binary(data)
-        connection.send_data()
+        for data in messages:
+            connection.protocol.send_binary(data)
+        # The library's own writes each message by itself.
+        connection.transport.write(b"".join(connection.protocol.data_to_send()))
         return True
 
     async def receive(self) -> bytes:
@@ -157,6 +159,7 @@ async def dial(address: Address, path: str, timeout: float = 20.0) -> WebSocketT
             compression=None,  # bodies here are small or compressed already
             max_size=MAX_FRAME,
             create_connection=_Connection,
+            **address.way,
         )
     except InvalidStatus as error:
         raise _refused(address, error.response.status_code) from None

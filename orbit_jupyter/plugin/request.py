@@ -28,8 +28,6 @@ class Request:
         Lower-case names.
     principal
         Who asks, as the bridge says; None in tests that leave it out.
-    cancelled
-        Set once nobody waits for the answer; a long blocking handler looks at it now and then.
     time_left
         Seconds that the caller was ready to wait when the call arrived.
     """
@@ -41,13 +39,20 @@ class Request:
         self.method = call.method
         self.path = call.path
         self.path_params: dict[str, str] = dict(path_params)
-        self.query_params: dict[str, str] = dict(parse_qsl(call.query, keep_blank_values=True))
+        query = parse_qsl(call.query, keep_blank_values=True) if call.query else ()
+        self.query_params: dict[str, str] = dict(query)
         self.headers = {name.lower(): value for name, value in call.headers.items()}
         self.principal: Principal | None = call.principal
         self.time_left = call.time_left
         self.idempotency_key = call.key
         self.trace = call.trace
-        self.cancelled = threading.Event()
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set once nobody waits for the answer; a long blocking handler looks at it now and then."""
+        # Made for the first who asks, since few do. Two threads may: setdefault is one step.
+        made: threading.Event | None = self.__dict__.get("_cancelled")
+        return made or self.__dict__.setdefault("_cancelled", threading.Event())
 
     def query_values(self, name: str) -> list[str]:
         """Return all values that the query has for a name; none: an empty list."""

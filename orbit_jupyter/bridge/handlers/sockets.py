@@ -32,9 +32,7 @@ from ..border import credentials
 from ..client_session import ClientSession
 from ..registry import Entry, Grant
 from .base import OrbitMixin
-
-BINARY = 0x2
-"""Opcode of a binary message (RFC 6455, section 5.2)."""
+from .framing import Protocol
 
 GREETING_TIME = 20.0
 """Seconds in which a dialler says Hello."""
@@ -52,20 +50,15 @@ class _Transport:
         except (websocket.WebSocketClosedError, StreamClosedError):
             raise TransportClosedError("the WebSocket is closed") from None
 
-    def send_now(self, data: bytes) -> bool:
+    def send_now(self, *messages: bytes) -> bool:
         connection = self._handler.ws_connection
         if connection is None or connection.is_closing():
             raise TransportClosedError("the WebSocket is closed")
         # Tornado's public way makes a task for each message, which costs a third of all calls a second.
-        write_frame = getattr(connection, "_write_frame", None)
-        stream = getattr(connection, "stream", None)
-        if write_frame is None or stream is None or stream.writing():
-            return False
         try:
-            write_frame(True, BINARY, data)
+            return isinstance(connection, Protocol) and connection.send_now(messages)
         except StreamClosedError:
             raise TransportClosedError("the WebSocket is closed") from None
-        return True
 
     async def receive(self) -> bytes:
         raise NotImplementedError("Tornado pushes messages")
@@ -88,6 +81,10 @@ class _OrbitSocket(OrbitMixin, WebSocketMixin, websocket.WebSocketHandler, Jupyt
     _user = ""
     """Who has dialled, for the audit log."""
     _deadline: asyncio.TimerHandle | None = None
+
+    def get_websocket_protocol(self) -> websocket.WebSocketProtocol | None:
+        usual = super().get_websocket_protocol()
+        return Protocol(self, False, usual.params) if isinstance(usual, websocket.WebSocketProtocol13) else usual
 
     def open(self, *args: Any, **more: Any) -> None:
         # Not super().open(): it would begin Jupyter's own pings, in milliseconds.
