@@ -40,6 +40,9 @@ FIRST = 50
 SETTLE = 3.0
 """Seconds for the news of the last ones to be told."""
 
+IDLE_AFTER = 15.0
+"""Seconds after which nothing of their coming is left to do: the first pings, and the collector's large rounds."""
+
 
 def hello(name: str) -> Hello:
     """Return what an endpoint says of itself that has the built-in plugins."""
@@ -141,7 +144,7 @@ class Idle:
             began = time.perf_counter()
             started.append(await self._join(url, "sim", self._sizes.endpoints))
             joined = time.perf_counter() - began
-            await asyncio.sleep(SETTLE)
+            await asyncio.sleep(IDLE_AFTER)
             grown = watched.memory_info().rss - before
             cpu, began = watched.cpu_times(), time.perf_counter()
             await asyncio.sleep(max(self._sizes.pause, 2 * PING_INTERVAL))

@@ -27,6 +27,12 @@ class Router:
             table.setdefault(tuple(route.path.split("/")), {})[route.method] = route
         # Fixed segments are tried before placeholders, and what takes the whole rest of a path last.
         self._table = sorted(table.items(), key=lambda item: [_rank(part) for part in item[0]])
+        self._fixed = {
+            (method, "/".join(pattern)): route
+            for pattern, routes in table.items()
+            if not any(_rank(part) for part in pattern)
+            for method, route in routes.items()
+        }
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route and the percent-decoded values of its placeholders.
@@ -45,6 +51,9 @@ class Router:
         MethodNotAllowedError
             With the methods that the route has.
         """
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
         parts = path.strip("/").split("/")
         others: set[str] = set()
         for pattern, routes in self._table:

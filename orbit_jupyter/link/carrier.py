@@ -98,7 +98,7 @@ class Carrier:
         self._transport: Transport | None = transport
         self._on_state = on_state
         self._delivery = Delivery() if limits.resume_for > 0 else None
-        self._again: deque[bytes] = deque()
+        self._again: deque[bytes] | None = None
         self._lanes = Lanes()
         self._gathering = False
         self._gathered: list[tuple[Lane, bytes, int]] = []

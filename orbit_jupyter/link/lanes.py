@@ -51,7 +51,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self.size = 0
-        self._lanes: dict[Lane, deque[bytes]] = {lane: deque() for lane in Lane if lane is not Lane.BULK}
+        self._lanes: dict[Lane, deque[bytes]] = {}  # made when one is needed: an idle link has none
         self._bulk: OrderedDict[int, deque[bytes]] = OrderedDict()
 
     def push(self, lane: Lane, data: bytes, stream: int = 0) -> None:
@@ -60,31 +60,34 @@ class Lanes:
         if lane is Lane.BULK:
             self._bulk.setdefault(stream, deque()).append(data)
         else:
-            self._lanes[lane].append(data)
+            waiting = self._lanes.get(lane)
+            if waiting is None:
+                waiting = self._lanes[lane] = deque()
+            waiting.append(data)
 
     def pop(self) -> tuple[Lane, bytes] | None:
         """Take out what goes next, or None."""
         for lane in (Lane.BEAT, Lane.CONTROL, Lane.CALL, Lane.EVENT):
-            if self._lanes[lane]:
-                return self._taken(lane, self._lanes[lane].popleft())
+            if waiting := self._lanes.get(lane):
+                return self._taken(lane, waiting.popleft())
         if not self._bulk:
-            last = self._lanes[Lane.LAST]
+            last = self._lanes.get(Lane.LAST)
             return self._taken(Lane.LAST, last.popleft()) if last else None
-        stream, waiting = self._bulk.popitem(last=False)
-        data = waiting.popleft()
-        if waiting:
-            self._bulk[stream] = waiting  # to the end: every stream has its turn
+        stream, pieces = self._bulk.popitem(last=False)
+        data = pieces.popleft()
+        if pieces:
+            self._bulk[stream] = pieces  # to the end: every stream has its turn
         return self._taken(Lane.BULK, data)
 
     def drop_uncounted(self) -> None:
         """Forget what was meant for a socket that is gone."""
         for lane in (Lane.BEAT, Lane.LAST):
-            while self._lanes[lane]:
-                self._taken(lane, self._lanes[lane].popleft())
+            while waiting := self._lanes.get(lane):
+                self._taken(lane, waiting.popleft())
 
     def beat(self) -> bytes | None:
         """Take out a ping, or None: those go also while everything else has to wait."""
-        beats = self._lanes[Lane.BEAT]
+        beats = self._lanes.get(Lane.BEAT)
         return self._taken(Lane.BEAT, beats.popleft())[1] if beats else None
 
     def _taken(self, lane: Lane, data: bytes) -> tuple[Lane, bytes]:
