@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +20,7 @@ current_user: ContextVar[str] = ContextVar("orbit_user", default="")
 
 def new_trace() -> str:
     """Return the id of a new call."""
-    return uuid.uuid4().hex[:12]
+    return os.urandom(6).hex()
 
 
 @contextmanager
