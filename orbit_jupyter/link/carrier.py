@@ -42,6 +42,9 @@ log = logging.getLogger("orbit.link")
 GATHER = 64 * 2**10
 """Bytes of small frames that wait for the end of a turn of the loop, to go out together."""
 
+TOGETHER = 0.1
+"""Seconds between two looks of all links of a loop after their pings: together, since each wake-up costs."""
+
 UNCOUNTED = frozenset({"ping", "pong", "seen", "bye", "hello", "welcome"})
 
 
@@ -425,8 +428,10 @@ class Carrier:
         return data
 
     async def _watch(self) -> None:
+        interval = self.limits.ping_interval
+        together = min(TOGETHER, interval / 10)
         while True:
-            await asyncio.sleep(self.limits.ping_interval)
+            await asyncio.sleep(interval - self._loop.time() % together)
             transport = self._transport
             if transport is None:
                 continue
