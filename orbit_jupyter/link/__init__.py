@@ -2,10 +2,11 @@
 
 from .address import Address, Found, Search, find_cert, orbit_home, read_text
 from .calls import Answer, Onward, ends_call
-from .carrier import Carrier, Down, Limits
+from .carrier import Carrier, Down
 from .context import TRACE, current_trace, current_user, new_trace, working_for
 from .dial import Redials, Refused, dial_for_ever, dial_once
 from .gather import whole_answer, whole_call
+from .limits import Limits
 from .link import CallHandler, Link
 from .liveness import State
 from .loops import new_loop

@@ -34,6 +34,7 @@ from orbit_jupyter.protocol import (
 
 from .delivery import HOLD, Delivery
 from .lanes import Lane, Lanes, lane_of
+from .limits import Limits
 from .liveness import Liveness, State
 from .transport import Transport, TransportClosedError
 
@@ -46,32 +47,6 @@ TOGETHER = 0.1
 """Seconds between two looks of all links of a loop after their pings: together, since each wake-up costs."""
 
 UNCOUNTED = frozenset({"ping", "pong", "seen", "bye", "hello", "welcome"})
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The bounds of one link.
-
-    Attributes
-    ----------
-    queued_bytes
-        Beyond it calls are refused and answers are replaced by a refusal; events wait with their sender.
-    ping_interval, suspect_after, lost_after
-        Seconds; see `Liveness`.
-    resume_for
-        Seconds that the connection outlives its socket, waiting for the next one; 0: it ends with it.
-    redial_after
-        Seconds of silence after which a dialler gives its socket up and tries another; 0: never.
-    """
-
-    outgoing_calls: int = 10_000
-    incoming_calls: int = 10_000
-    queued_bytes: int = 64 * 2**20
-    ping_interval: float = 5.0
-    suspect_after: float = 5.0
-    lost_after: float = 30.0
-    resume_for: float = 0.0
-    redial_after: float = 0.0
 
 
 @dataclass(frozen=True)

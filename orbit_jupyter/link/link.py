@@ -34,9 +34,10 @@ from orbit_jupyter.protocol import (
 )
 
 from .calls import Answer, Begun, Incoming, Onward, Outgoing
-from .carrier import Carrier, Limits
+from .carrier import Carrier
 from .gather import whole_answer
 from .lanes import Lane, lane_of
+from .limits import Limits
 from .liveness import State
 from .pump import Pump
 from .transport import Transport
