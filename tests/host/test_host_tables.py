@@ -183,4 +183,5 @@ def test_batch_system_is_known_by_its_tools_and_the_role_by_the_job(
 
 def test_environment_of_this_process_is_looked_at_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "78")
+    monkeypatch.delenv("RADICAL_ORBIT_BATCH")
     assert detect(which=lambda name: name if name == "squeue" else None).job_id == "78"

@@ -9,7 +9,9 @@ from typing import Any
 
 import psutil
 
-from .guard import Guard, NoAnswerError, Run
+from orbit_jupyter.plugin.program import NoAnswerError
+
+from .guard import Guard, Run
 from .mounts import Mount, classify, mounts
 from .probe import PartialReadingError, Probe
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from orbit_jupyter.plugin.program import NoAnswerError, Program
+
 from .gpu_text import Gpu, Live
-from .guard import NoAnswerError
-from .program import Program
 
 T = TypeVar("T")
 

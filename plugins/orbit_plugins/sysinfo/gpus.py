@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from orbit_jupyter.plugin.program import GRACE, NoAnswerError
+
 from .gpu_amd import AMD_SMI
 from .gpu_intel import INTEL
 from .gpu_nvidia import NVIDIA
 from .gpu_rocm import ROCM_SMI
 from .gpu_tool import GpuTool
-from .guard import Guard, NoAnswerError
+from .guard import Guard
 from .probe import PartialReadingError, Probe
-from .program import GRACE
 
 
 class GpuProbe(Probe):

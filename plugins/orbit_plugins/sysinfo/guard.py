@@ -12,11 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
+from orbit_jupyter.plugin.program import NoAnswerError
+
 T = TypeVar("T")
-
-
-class NoAnswerError(Exception):
-    """A call did not return within its deadline."""
 
 
 class Run(Generic[T]):

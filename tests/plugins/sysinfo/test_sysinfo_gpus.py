@@ -16,6 +16,7 @@ import pytest
 from called import through
 
 from orbit_jupyter.plugin import App, AppState, Request
+from orbit_jupyter.plugin.program import Program
 from orbit_jupyter.protocol import Call
 from orbit_plugins.sysinfo import SysInfoPlugin
 from orbit_plugins.sysinfo.answers import Gpu
@@ -26,7 +27,6 @@ from orbit_plugins.sysinfo.gpu_tool import GpuTool
 from orbit_plugins.sysinfo.gpus import GpuProbe
 from orbit_plugins.sysinfo.memory import MemoryProbe
 from orbit_plugins.sysinfo.probe import PartialReadingError
-from orbit_plugins.sysinfo.program import Program
 from orbit_plugins.sysinfo.provider import SysInfoProvider
 
 Fake = Callable[[str], Path]

@@ -164,6 +164,7 @@ def test_host_role_joins_the_role_with_the_batch_system(monkeypatch: pytest.Monk
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.delenv("RADICAL_ORBIT_BATCH")
     _, plugin = make(role="compute")
     assert plugin.host_role() == {
         "role": "compute",

@@ -1,0 +1,5 @@
+"""PBS Professional and OpenPBS, asked through their own programs."""
+
+from .system import PBSSystem
+
+__all__ = ["PBSSystem"]

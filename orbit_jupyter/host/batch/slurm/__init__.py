@@ -1,0 +1,5 @@
+"""Slurm, asked through its own programs."""
+
+from .system import SlurmSystem
+
+__all__ = ["SlurmSystem"]
