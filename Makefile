@@ -12,7 +12,7 @@ help:
 	@echo "make demo              start JupyterLab with the bridge and a local endpoint, open the first notebook"
 	@echo "make demo HEADLESS=1   the same without a browser: run the notebook, print what it saw, stop everything"
 	@echo "make test              run the tests (no system package is needed)"
-	@echo "make test-services     run the tests that need system packages; .ci/run installs those"
+	@echo "make test-services     run the tests on a real Slurm and sshd, as root; .ci/run installs them"
 	@echo "make soak              kill, stop and cut under load, for many rounds (ROUNDS=60, SEED=a new one)"
 	@echo "make check             lint, types, layers, docs"
 	@echo "make docs              build the documentation into build/docs; a warning is an error"
@@ -38,9 +38,8 @@ test: $(VENV)/with-test
 	$(BIN)/python -m pytest -m "not services" $(ARGS)
 
 test-services: $(VENV)/with-test
-	@$(BIN)/python -m pytest -m services --collect-only -qq > /dev/null; \
-	  if [ $$? -eq 5 ]; then echo "there are no service tests yet"; \
-	  else $(BIN)/python -m pytest -m services $(ARGS); fi
+	@$(BIN)/python tests/services/system_packages.py
+	$(BIN)/python -m pytest -m services $(ARGS)
 
 # The tests that do more of the same where ORBIT_SOAK is set. A failure names its seed: make soak SEED=… replays it.
 ROUNDS ?= 60

@@ -12,12 +12,18 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 FOREIGN = ("RADICAL_", "JUPYTER", "JPY_", "SLURM_", "PBS_")
 
 
+def pytest_configure() -> None:
+    """Forget the developer's environment, before any fixture starts a process with it."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            del os.environ[name]
+    # The machine may have the programs of a batch system: only the tests in tests/services have one that runs.
+    os.environ["RADICAL_ORBIT_BATCH"] = "none"
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the test a home folder of its own; return it."""
-    for name in list(os.environ):
-        if name.startswith(FOREIGN):
-            monkeypatch.delenv(name)
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     hpc1 = folder / "hpc1"
     hpc1.mkdir()
     write_files("docs/write-a-plugin.md", hpc1)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [one for one in os.environ if one.startswith(("RADICAL_", "JUPYTER", "JPY_"))]:
-            patch.delenv(name)
-        with server(folder / "home", "--OrbitExtension.local_endpoint=on") as lab, lab.client() as client:
-            client.wait_for_endpoint("local", 60)  # first: the pages list endpoints in the order of their coming
-            with endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), hpc1, "--plugins", PLUGINS):
-                client.wait_for_endpoint("hpc1", 60)
-                yield lab
+    with server(folder / "home", "--OrbitExtension.local_endpoint=on") as lab, lab.client() as client:
+        client.wait_for_endpoint("local", 60)  # first: the pages list endpoints in the order of their coming
+        with endpoint(lab.url, "hpc1", lab.endpoint_token("hpc1"), hpc1, "--plugins", PLUGINS):
+            client.wait_for_endpoint("hpc1", 60)
+            yield lab
 
 
 @pytest.mark.parametrize("page", PAGES)

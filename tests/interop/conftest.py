@@ -53,14 +53,9 @@ def seed_examples() -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder for what the tests of a module share; nothing of the developer's environment is seen."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [
-            name for name in os.environ if name.startswith(("RADICAL_", "JUPYTER", "JPY_", "SLURM_", "PBS_"))
-        ]:
-            patch.delenv(name)
-        yield tmp_path_factory.mktemp("shared")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for what the tests of a module share."""
+    return tmp_path_factory.mktemp("shared")
 
 
 @pytest.fixture(scope="module")

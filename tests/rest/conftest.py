@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from stage import Server, endpoint, server
 
-OWN = ("FrailPlugin", "HastyPlugin", "WeatherPlugin")
+OWN = ("FrailPlugin", "HastyPlugin", "WeatherPlugin", "ToldQueueInfoPlugin")
 PLUGINS = ("sysinfo", "psij", "sample_plugin:SamplePlugin", *(f"rest_plugins:{name}" for name in OWN))
 
 
@@ -17,17 +16,12 @@ PLUGINS = ("sysinfo", "psij", "sample_plugin:SamplePlugin", *(f"rest_plugins:{na
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a bridge with an endpoint `hpc1`."""
     folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [
-            name for name in os.environ if name.startswith(("RADICAL_", "JUPYTER", "JPY_", "SLURM_", "PBS_"))
-        ]:
-            patch.delenv(name)
-        with server(folder / "home", "--OrbitExtension.local_endpoint=off") as running:
-            token = running.endpoint_token("hpc1")
-            with endpoint(running.url, "hpc1", token, folder / "hpc1", "--plugins", ",".join(PLUGINS)):
-                with running.client() as client:
-                    client.wait_for_endpoint("hpc1", 30)
-                yield running
+    with server(folder / "home", "--OrbitExtension.local_endpoint=off") as running:
+        token = running.endpoint_token("hpc1")
+        with endpoint(running.url, "hpc1", token, folder / "hpc1", "--plugins", ",".join(PLUGINS)):
+            with running.client() as client:
+                client.wait_for_endpoint("hpc1", 30)
+            yield running
 
 
 @pytest.fixture(scope="session")
