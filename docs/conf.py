@@ -47,7 +47,7 @@ nitpicky = True
 # Without intersphinx, which would fetch from the network, what isn't on a page of ours can't be resolved.
 nitpick_ignore_regex = [
     # other projects' types in signatures
-    ("py:class", r"(asyncio|collections|concurrent|httpx|msgspec|os|pathlib|types|typing)\..*"),
+    ("py:class", r"(asyncio|collections|concurrent|httpx|msgspec|os|pathlib|threading|types|typing)\..*"),
     ("py:obj", r"typing\.Literal.*"),
     # type variables
     ("py:class", r".*\.[TPF]"),

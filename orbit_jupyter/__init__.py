@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .client import TWO_WAY, BridgeClient, EndpointClient, Exchange, aio, connect
+    from . import aio
+    from .client import TWO_WAY, BridgeClient, EndpointClient, Exchange, connect
     from .endpoint import EndpointService
+    from .joining import join, leave
     from .plugin import (
         Plugin,
         PluginClient,
@@ -45,8 +47,10 @@ _HOMES = {
     "UIForm": "plugin",
     "UIMonitor": "plugin",
     "UINotifications": "plugin",
-    "aio": "client",
+    "aio": "aio",
     "connect": "client",
+    "join": "joining",
+    "leave": "joining",
     "ui_config_to_dict": "plugin",
 }
 
@@ -68,6 +72,8 @@ __all__ = [
     "__version__",
     "aio",
     "connect",
+    "join",
+    "leave",
     "ui_config_to_dict",
     "version",
 ]
@@ -77,7 +83,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{home}", __name__), name)
+    module = importlib.import_module(f".{home}", __name__)
+    value = module if home == name else getattr(module, name)
     globals()[name] = value
     return value
 

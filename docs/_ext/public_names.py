@@ -11,10 +11,12 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 MODULES = (
+    "orbit_jupyter.joining",
     "orbit_jupyter",
     "orbit_jupyter.plugin",
     "orbit_jupyter.plugin.testing",
     "orbit_plugins.psij",
+    "orbit_plugins.queue_info",
     "orbit_plugins.staging",
     "orbit_plugins.sysinfo",
 )

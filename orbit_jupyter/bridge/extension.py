@@ -30,6 +30,7 @@ from .event_store import open_event_log
 from .handlers import HANDLERS, LongBody, UploadHandler
 from .hub import Hub
 from .identity import persisted_id, write_runtime_file
+from .lives import Lives
 from .logs import join_server_log, log_outcome
 from .metrics import BridgeMetrics
 from .own_routes import OwnRoutes
@@ -160,6 +161,7 @@ class OrbitExtension(ExtensionApp):
         events = open_event_log(folder, self.event_log_age, self.event_log_bytes)
         self.hub = Hub(persisted_id(orbit_home() / "bridge.id"), events=events)
         self.hub.resume_for = self.lost_after
+        self.lives = Lives(self.hub, self.tokens)
         self.modules = PluginModules()
         self.own_routes = OwnRoutes(self.hub, self.tokens, self._terminate, self.modules)
         self.hub.own_call = self.own_routes.handle
@@ -295,6 +297,7 @@ class OrbitExtension(ExtensionApp):
             await asyncio.gather(self._revocation, return_exceptions=True)
         await asyncio.gather(self.modules.close(), *(child.stop() for child in self._children.values()))
         await self.hub.close()
+        await self.lives.close()
         await self.hub.events.close()
         self.metrics.unregister()
         await self.audit.close()

@@ -27,6 +27,7 @@ from orbit_jupyter.protocol import (
     Data,
     EndpointDisconnectedError,
     EndpointNotFoundError,
+    Event,
     Events,
     Fail,
     ForbiddenError,
@@ -95,6 +96,8 @@ class Hub:
         self.clients: set[Link] = set()
         self.observers: list[Observer] = []
         self.event_observers: list[Callable[[str, int], None]] = []  # take an endpoint's name and how many came
+        self.event_readers: list[Callable[[Entry, Event], None]] = []  # take each event that is new
+        self.goodbye_observers: list[Callable[[Entry], None]] = []  # take an endpoint that won't come back
         self.sessions = Sessions()
         self.resume_for = 0.0  # seconds that connections outlive their sockets
         self._received = self.events.received
@@ -381,6 +384,9 @@ class Hub:
         gap, new = self._received.new(entry.name, frame)
         for observe in self.event_observers:
             observe(entry.name, len(new))
+        for read in self.event_readers:
+            for event in new:
+                read(entry, event)
         if gap:
             log.warning("%d events of endpoint %s are lost", gap, entry.name)
             new = [gap_event(gap), *new]
@@ -394,7 +400,11 @@ class Hub:
         self.events.append(entry.name, entry.grant.owner, [gap_event(None, reason)] if lost else [])
 
     def _end_events(self, entry: Entry) -> None:
-        if entry.link.closed.result().bye is not None:
+        bye = entry.link.closed.result().bye
+        if bye is not None:
+            if not bye.retry:
+                for observe in self.goodbye_observers:
+                    observe(entry)
             self._received.end(entry.name, entry.hello.boot_id)
             self.events.append(entry.name, entry.grant.owner, [])
 

@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 import time
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from orbit_jupyter.state import write_whole
 from .registry import Grant
 
 _TOKEN = re.compile(r"orbit_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
+_ID = re.compile(r"[0-9a-f]{12}")
 _GLOB = re.compile(r"[A-Za-z0-9*?._\[\]-]{1,63}")
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -40,6 +42,12 @@ class TokenRecord(msgspec.Struct, frozen=True):
     expires: float | None
     digest: str
     """SHA-256 of the secret. It has 256 random bits, so a slow hash would add nothing."""
+    parent: str | None = None
+    """The endpoint whose job is to have it: then it is good for one life, until that endpoint tells of its end."""
+    life: float | None = None
+    """With a parent: seconds that it is good for from its first use on; None: until its endpoint says goodbye."""
+    used: float | None = None
+    """With a parent: when it was used first."""
 
     def expired(self, now: float) -> bool:
         """Return whether its time is over."""
@@ -88,7 +96,15 @@ class TokenStore:
         self._lent[record.id] = record
         return token
 
-    def create(self, name: str, owner: str, lifetime: float | None = None) -> tuple[str, TokenRecord]:
+    def create(
+        self,
+        name: str,
+        owner: str,
+        lifetime: float | None = None,
+        *,
+        parent: str | None = None,
+        life: float | None = None,
+    ) -> tuple[str, TokenRecord]:
         """Make a token and return its text, which is kept nowhere, and its record.
 
         Parameters
@@ -98,7 +114,9 @@ class TokenStore:
         owner
             The user whose endpoints it lets in.
         lifetime
-            Seconds; None: it doesn't expire.
+            Seconds; None: it doesn't expire. With a parent, those in which it has to be used first.
+        parent, life
+            As in `TokenRecord`.
 
         Raises
         ------
@@ -110,8 +128,12 @@ class TokenStore:
                 raise InvalidFieldError(f"name: {name!r} is no glob of endpoint names", field="name")
         else:
             check_name(name, "name")
+        if parent is not None:
+            check_name(parent, "parent")
+            check_name(name, "name")  # one life is one endpoint's
         token, record = _new(name, owner, lifetime)
-        write_whole(self._path(record.id), msgspec.json.encode(record))
+        record = msgspec.structs.replace(record, parent=parent, life=life if parent is not None else None)
+        self._write(record)
         return token, record
 
     def records(self) -> list[TokenRecord]:
@@ -137,9 +159,7 @@ class TokenStore:
         if not gone:
             known = [f"{record.id} ({record.name})" for record in records]
             raise ResourceNotFoundError(f"there is no token {id_or_name!r}", available=known)
-        for record in gone:
-            self._path(record.id).unlink(missing_ok=True)
-        return gone
+        return self._remove(gone)
 
     def verify(self, text: str) -> Grant | None:
         """Return what a token allows, or None where it is unknown, revoked or expired."""
@@ -150,7 +170,32 @@ class TokenStore:
         if not hmac.compare_digest(record.digest, _digest(match["secret"])):
             return None
         lent = record.id in self._lent
+        if record.parent is not None and record.used is None:
+            now = time.time()
+            expires = None if record.life is None else now + record.life
+            self._write(msgspec.structs.replace(record, used=now, expires=expires))
         return Grant(id=record.id, pattern=record.name, owner=record.owner, lent=lent)
+
+    def forget_life(self, id: str, owner: str, parent: str) -> list[TokenRecord]:
+        """Remove a token for one life of an endpoint, since its parent says that it is over."""
+        record = self._read(id) if _ID.fullmatch(id) else None
+        mine = record is not None and (record.owner, record.parent) == (owner, parent)
+        return self._remove([record] if mine and record is not None else [])
+
+    def forget_goodbye(self, id: str) -> list[TokenRecord]:
+        """Remove a token that is good until its endpoint says goodbye, since it has."""
+        record = self._read(id)
+        over = record is not None and record.parent is not None and record.life is None
+        return self._remove([record] if over and record is not None else [])
+
+    def _remove(self, records: Iterable[TokenRecord]) -> list[TokenRecord]:
+        gone = list(records)
+        for record in gone:
+            self._path(record.id).unlink(missing_ok=True)
+        return gone
+
+    def _write(self, record: TokenRecord) -> None:
+        write_whole(self._path(record.id), msgspec.json.encode(record))
 
     def holds(self, grant: Grant, name: str) -> bool:
         """Return whether a grant that was given still stands for an endpoint of that name."""

@@ -82,7 +82,7 @@ class AsyncBridgeClient:
         self.topology: dict[str, EndpointInfo] = {}
         self.on_event: OnEvent | None = None
         self.on_topology: OnTopology | None = None
-        self.user = ""
+        self.user = self.bridge_id = ""
         self._boot_id = uuid.uuid4().hex
         self._link: Link | None = None
         self._session = ""
@@ -147,7 +147,7 @@ class AsyncBridgeClient:
             self._end_link("it can't go on")
             return None
         self._end_link("the bridge has forgotten the connection; it was restarted, or was away for too long")
-        self.user = welcome.user
+        self.user, self.bridge_id = welcome.user, welcome.bridge_id
         link = Link(
             transport,
             on_call=_no_calls,

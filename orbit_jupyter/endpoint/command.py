@@ -22,6 +22,7 @@ from orbit_jupyter.protocol import (
 )
 
 from .service import EndpointService
+from .ways import MODES
 
 log = logging.getLogger("orbit.endpoint")
 
@@ -71,9 +72,30 @@ def parser() -> argparse.ArgumentParser:
         help="comma-separated names, globs, 'default', 'all' or module:Class (default: default)",
     )
     words.add_argument(
-        "--tunnel", choices=["none", "forward", "reverse"], default="none", help="ssh tunnel to the bridge"
+        "--tunnel",
+        choices=MODES,
+        default="none",
+        help="ssh tunnel to the bridge: from here to a login host (forward), from the endpoint that has submitted "
+        "this one (reverse), or whichever works (auto)",
     )
-    words.add_argument("--tunnel-via", metavar="HOST", help="login host for --tunnel forward")
+    words.add_argument(
+        "--tunnel-via",
+        metavar="HOST",
+        help="login host for --tunnel forward (default: the one that the batch job was submitted from)",
+    )
+    words.add_argument(
+        "--tunnel-to",
+        metavar="WAY",
+        type=_way,
+        help="the bridge as the tunnel's other end sees it, HOST:PORT or a socket's path (default: by the URL)",
+    )
+    words.add_argument(
+        "--through",
+        metavar="WAY",
+        type=_way,
+        help="near end of a tunnel to the bridge: HOST:PORT, or the path of a Unix socket; "
+        "the URL stays the bridge's own",
+    )
     words.add_argument("--token-file", metavar="FILE", help="file with the token, readable by its owner alone")
     words.add_argument(
         "-l",
@@ -86,6 +108,13 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--bridge-host", action="store_true", help=argparse.SUPPRESS)
     words.add_argument("--version", action="version", version=__version__)
     return words
+
+
+def _way(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text.startswith("/") or (host and port.isdecimal() and 0 < int(port) < 65536):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is neither HOST:PORT nor the path of a socket")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -120,6 +149,8 @@ def run(argv: list[str] | None = None) -> ExitStatus:
             given.tunnel,
             given.tunnel_via,
             token_file=given.token_file,
+            tunnel_to=given.tunnel_to,
+            through=given.through,
             role="bridge" if given.bridge_host else None,
         )
         # It has been read: what this process starts, jobs above all, must not inherit it.

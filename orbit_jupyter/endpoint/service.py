@@ -10,8 +10,9 @@ import platform
 import socket
 import threading
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from orbit_jupyter._version import __version__
 from orbit_jupyter.host import PluginHost, Role, detect
@@ -21,12 +22,12 @@ from orbit_jupyter.plugin import App, AppState, Plugin
 from orbit_jupyter.protocol import HostFacts, Welcome, check_name
 from orbit_jupyter.protocol.names import BRIDGE
 
+from .allocation import tell_of_end
 from .kept import EndpointState
 from .uplink import Uplink
+from .ways import make_way, target_of
 
 log = logging.getLogger("orbit.endpoint")
-
-Tunnel = Literal["none", "forward", "reverse"]
 
 
 def find_address(name: str, url: str | None, cert: str | None, token_file: str | None) -> Address:
@@ -69,12 +70,20 @@ class EndpointService:
         Name at the bridge; None: the host's name.
     plugins
         Names, globs, ``default``, ``all``, ``module:Class``; None: all.
-    tunnel, tunnel_via
-        ``none``; the others come with launching endpoints through a queue.
+    tunnel
+        How to reach the bridge: ``none``, straight; ``forward``, by ``ssh -L``; ``reverse``, by ``ssh -R``, which
+        the endpoint opens that has submitted this one; ``auto``, the first of these that works.
+    tunnel_via
+        Login host of a forward; None: the one that the batch job was submitted from.
     app
         Kept for code written for radical.orbit; ignored.
     token_file
         File with the endpoint's token; None: environment, then ``~/.radical/orbit/endpoints/NAME.token``.
+    tunnel_to
+        The bridge as the tunnel's other end sees it, ``host:port`` or the path of a Unix socket; None: as the URL
+        says.
+    through
+        The near end of a tunnel to the bridge, ``host:port`` or the path of a Unix socket; None: there is none.
     role
         What plugins take this host for; None: as the batch system says. With ``bridge`` this is the plugin host of
         a bridge, which starts it: its name is ``bridge``, and the bridge lets no other process have it.
@@ -96,24 +105,37 @@ class EndpointService:
         app: Any = None,
         *,
         token_file: str | None = None,
+        tunnel_to: str | None = None,
+        through: str | None = None,
         role: Role | None = None,
     ) -> None:
-        if tunnel not in get_args(Tunnel):
-            raise ValueError(f"tunnel must be one of {', '.join(get_args(Tunnel))}, not {tunnel!r}")
-        if tunnel != "none":
-            raise ValueError(
-                f"tunnel mode {tunnel!r} isn't there yet; open the tunnel yourself (ssh -R or ssh -L) "
-                "and give its end as the URL"
-            )
         own = role == BRIDGE
         self.name = BRIDGE if own else check_name(name or socket.gethostname(), "endpoint name")
-        self.address = find_address(self.name, bridge_url, cert, token_file)
+        self.address = replace(find_address(self.name, bridge_url, cert, token_file), through=through)
+        self._way = make_way(tunnel, self.name, self.address, tunnel_via, tunnel_to)
         self._plugins = list(plugins) if plugins is not None else ["all"]
         self._role = role
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._host: PluginHost | None = None
+
+    @property
+    def bridge_end(self) -> str:
+        """Where to connect to on this host, ``host:port`` or the path of a Unix socket, to come to the bridge.
+
+        Raises
+        ------
+        BridgeConnectionError
+            The tunnel to it is down just now.
+        """
+        through = self._way.through() if self._way is not None else self.address.through
+        return through or target_of(self.address)
+
+    @property
+    def has_tunnel(self) -> bool:
+        """Whether the bridge is reached through a tunnel."""
+        return self.address.through is not None or (self._way is not None and self._way.through() is not None)
 
     @property
     def bridge_url(self) -> str:
@@ -165,6 +187,7 @@ class EndpointService:
             self.address,
             self.name,
             facts,
+            way=self._way,
             outbox_folder=kept.folder / "outbox",
             host_loop=self._loop,
             on_call=lambda call, answer: host.handle(call, answer),  # noqa: PLW0108 - made below
@@ -175,20 +198,42 @@ class EndpointService:
         host = self._host = PluginHost(
             App(state), on_event=uplink.notify, on_change=lambda: uplink.announce(host.infos())
         )
+        stopped = asyncio.ensure_future(self._stop.wait())
+        countdown = asyncio.ensure_future(
+            tell_of_end(lambda plugin, topic, data: host.notify(plugin, topic, data, "", ""))
+        )
         try:
             await host.load(self._plugins)
+            if not await self._open_way(stopped):
+                return
             uplink.start(host.infos())
             ended = asyncio.wrap_future(uplink.ended)
-            stopped = asyncio.ensure_future(self._stop.wait())
             waits: set[asyncio.Future[Any]] = {ended, stopped, kept.lost}
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
             for end in (ended, kept.lost):
                 if end.done():
                     end.result()
         finally:
+            stopped.cancel()
+            countdown.cancel()
+            await asyncio.gather(countdown, return_exceptions=True)
             await asyncio.to_thread(uplink.stop, "the endpoint ends")
+            if self._way is not None:
+                await asyncio.to_thread(self._way.close)
             await host.close()
+
+    async def _open_way(self, stopped: asyncio.Future[Any]) -> bool:
+        """Have the tunnel stand, if there is to be one; return whether the endpoint shall go on."""
+        if self._way is None:
+            return True
+        opening = asyncio.ensure_future(asyncio.to_thread(self._way.open))
+        await asyncio.wait({opening, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done():
+            opening.result()
+            return True
+        await asyncio.to_thread(self._way.close)
+        await asyncio.gather(opening, return_exceptions=True)
+        return False
 
     def start_background(self) -> None:
         """Run in a daemon thread.

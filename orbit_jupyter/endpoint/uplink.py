@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from orbit_jupyter.protocol import (
 
 from .hop import Hop
 from .outbox import Outbox
+from .ways import Way
 
 log = logging.getLogger("orbit.endpoint")
 
@@ -66,6 +68,8 @@ class Uplink:
         The endpoint's name there.
     facts
         What the bridge shows of this host.
+    way
+        The tunnel to it; None: as the address says.
     outbox_folder
         Where events wait that the memory has no room for; None: only the memory.
     host_loop
@@ -80,6 +84,7 @@ class Uplink:
         name: str,
         facts: HostFacts,
         *,
+        way: Way | None = None,
         outbox_folder: Path | None,
         host_loop: asyncio.AbstractEventLoop,
         on_call: Callable[[Call, Answer], Onward | None],
@@ -88,6 +93,7 @@ class Uplink:
         on_welcome: Callable[[Welcome], None],
     ) -> None:
         self._address, self._name, self._facts = address, name, facts
+        self._way = way
         self._on_call, self._on_welcome = on_call, on_welcome
         self._on_topology, self._on_listeners = on_topology, on_listeners
         self._boot_id = uuid.uuid4().hex
@@ -174,7 +180,10 @@ class Uplink:
             self._end_link("the endpoint ends")
 
     async def _connect(self) -> Transport:
-        return await dial(self._address, "register")
+        address = self._address
+        if self._way is not None:  # asked anew each time: a tunnel that was repaired may end elsewhere
+            address = replace(address, through=await asyncio.to_thread(self._way.through))
+        return await dial(address, "register")
 
     def _hello(self) -> Hello:
         return Hello(

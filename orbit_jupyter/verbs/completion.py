@@ -91,6 +91,8 @@ class Candidates:
 
     def __call__(self, kind: str, on: str | None = None) -> list[str]:
         """Return what there is of a kind, on an endpoint."""
+        if kind in ("hosts", "joined"):
+            return _clusters(kind)
         until, names = self._kept.get((kind, on or ""), (0.0, []))
         if time.monotonic() < until:
             return names
@@ -131,3 +133,10 @@ class Candidates:
             plugin = await self._context.unopened.aio[endpoint].get_plugin(name)
             self._plugins[endpoint, name] = plugin
         return plugin
+
+
+def _clusters(kind: str) -> list[str]:
+    """Return the hosts that can be joined or the names that were; no bridge has to be asked for them."""
+    from orbit_jupyter.joining import all_kept, known_hosts
+
+    return known_hosts() if kind == "hosts" else [one.name for one in all_kept()]

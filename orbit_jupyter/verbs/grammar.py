@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from . import jobs, places, submit, tokens
+from . import clusters, jobs, places, queues, submit, tokens
 from .context import Context
 from .outcome import Outcome
 from .times import seconds_of
@@ -22,6 +22,8 @@ COMPLETES = {
     "executor": "executors",
     "launcher": "launchers",
     "plugins": "plugins",
+    "host": "hosts",
+    "joined": "joined",
     "verb": "verbs",
 }
 """Which candidates an argument completes from, by its `dest`."""
@@ -106,8 +108,14 @@ def grammar(prog: str, common: argparse.ArgumentParser | None = None) -> argpars
     _add_jobs(tree)
     verb = tree.verb("sysinfo", places.sysinfo, "say what an endpoint's host is and how busy", "sysinfo --on hpc1")
     _on(verb)
+    verb = tree.verb("queues", queues.queues, "list the queues of a batch system", "queues", "queues hpc1 --now")
+    verb.add_argument("endpoint", nargs="?", metavar="ENDPOINT", help="the endpoint (default: the one in use)")
+    verb.add_argument("-a", "--all", action="store_true", help="those that you may not use, too")
+    verb.add_argument("--now", action="store_true", help="ask the batch system now, not within the last minute")
+    _on(verb)
     _add_tokens(tree)
     _add_launch(tree)
+    _add_clusters(tree)
     verb = tree.verb("help", _help_of(tree), "say what can be done, or more of one verb", "help", "help submit")
     verb.add_argument("verb", nargs="?", metavar="VERB")
     return tree.parser
@@ -209,12 +217,63 @@ def _add_launch(tree: Grammar) -> None:
     _resources(verb)
     verb.add_argument("-p", "--plugins", metavar="P", help="its plugins, comma-separated (default: default)")
     verb.add_argument(
+        "--tunnel",
+        choices=["auto", "none", "forward", "reverse"],
+        help="how it reaches the bridge: straight, by ssh from there, or by ssh from here (default: what works)",
+    )
+    verb.add_argument(
         "--wait",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="wait until it is connected; Ctrl-C cancels it",
     )
     _on(verb)
+
+
+def _add_clusters(tree: Grammar) -> None:
+    verb = tree.verb(
+        "join",
+        clusters.join,
+        "reach a cluster over ssh, installing an endpoint there",
+        "join me@login.cluster.org",
+        "join me@login.cluster.org --name hpc1 --ssh='-J gate.cluster.org'",
+    )
+    verb.add_argument("host", metavar="[USER@]HOST", help="as for ssh; your own configuration and keys are used")
+    verb.add_argument("--name", metavar="NAME", help="the endpoint's name (default: the host, as it is written)")
+    verb.add_argument(
+        "--python", metavar="PATH", help="of the Python to use there, 3.10 or newer (default: one is looked for)"
+    )
+    verb.add_argument(
+        "-p", "--plugins", default="default", metavar="P", help="its plugins, comma-separated (default: default)"
+    )
+    verb.add_argument(
+        "--package",
+        action="append",
+        default=[],
+        metavar="DIST",
+        help="a distribution installed here to bring along, such as one with your own plugins; repeat it",
+    )
+    verb.add_argument("--stay", action="store_true", help="stay, and open the tunnel again when it breaks")
+    _ssh(verb)
+    verb = tree.verb(
+        "leave",
+        clusters.leave,
+        "undo a join: end the endpoint, revoke its token",
+        "leave hpc1",
+        "leave me@login.cluster.org --remove",
+    )
+    verb.add_argument("joined", metavar="NAME|HOST", help="what was joined")
+    verb.add_argument("--name", metavar="NAME", help="the endpoint's name, where a host has several")
+    verb.add_argument(
+        "--remove", action="store_true", help="remove the installation and the endpoint's state over there, too"
+    )
+    _ssh(verb)
+
+
+def _ssh(verb: VerbParser) -> None:
+    verb.add_argument(
+        "--ssh", default="", metavar="OPTIONS", help="more options for ssh, written as --ssh='-p 2222'"
+    )
 
 
 def _resources(verb: VerbParser) -> None:

@@ -64,11 +64,12 @@ def launch(context: Context, given: argparse.Namespace) -> Outcome:
         "duration": given.time,
         "node_count": given.nodes,
         "plugins": given.plugins,
+        "tunnel": given.tunnel,
     }
     told = {key: value for key, value in wanted.items() if value is not None}
     psij: Any = context.plugin(parent, "psij")
     job: Job
-    job, interrupted = to_its_end(lambda: psij.launch(name, executor=executor, **told), context.face)
+    job, interrupted = to_its_end(lambda: psij.launch_job(name, executor=executor, **told), context.face)
     context.remember(parent, job.id)
     data: Row = {
         "endpoint": name,

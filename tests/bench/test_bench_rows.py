@@ -11,6 +11,7 @@ import pytest
 from bench.bulk import Bulk
 from bench.events import Events
 from bench.fleet import Idle
+from bench.jobs import Jobs
 from bench.kernel import Kernel
 from bench.measure import Relay, orbit_steps, relay_steps, release_steps
 from bench.orbit import Orbit
@@ -38,6 +39,7 @@ def all_steps() -> Iterable[Step]:
             yield from group
     yield from Bulk(NOT_STARTED, SIZES, NOT_STARTED, plain).steps()
     yield from Events(SIZES, plain).steps()
+    yield from Jobs(NOT_STARTED, plain, SIZES).steps()
     yield from Idle(NOT_STARTED, SIZES).steps()
     yield from Kernel(NOT_STARTED, SIZES, plain, Found()).steps()
     yield from Start(NOT_STARTED, plain).steps()

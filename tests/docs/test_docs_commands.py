@@ -59,7 +59,7 @@ def test_every_url_that_curl_is_given_is_a_route(page_plugins: dict[str, type[Pl
         if word.startswith("http://localhost:8888/orbit")
     ]
     assert called
-    own = (load_plugin_class(name) for name in ("psij", "staging", "sysinfo"))
+    own = (load_plugin_class(name) for name in ("psij", "queue_info", "staging", "sysinfo"))
     with star(*own, *page_plugins.values(), name="hpc1") as hpc:
         paths = hpc.bridge.call("GET", "/openapi.json")["paths"]
     # A route's last placeholder that is called path takes the rest, slashes included.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from stage import Server, wait_until
+from stage import Server, endpoint, wait_until
 
 pytestmark = [
     pytest.mark.usefixtures("hpc1"),
@@ -103,6 +103,28 @@ def test_its_sysinfo_example_prints_the_metrics(
     assert re.search(rf"^  /\S* +\S+ +\S.* +{AMOUNT} +{AMOUNT} +[\d.]+%$", printed, re.M), "no file system"
     assert re.search(rf"^  Total: +{memory:.1f}G$", printed, re.M)
     assert re.search(rf"^  Used: +{AMOUNT} \([\d.]+%\)$", printed, re.M)
+
+
+def test_its_queue_info_example_prints_queues_jobs_and_allocations(
+    lab: Server,
+    certificate: Path,
+    tmp_path: Path,
+    seed_python: Path,
+    seed_examples: Path,
+    seed_environment: dict[str, str],
+) -> None:
+    own = ("--cert", str(certificate), "--plugins", "rest_plugins:ToldQueueInfoPlugin")
+    with endpoint(lab.url, "hpc2", lab.endpoint_token("hpc2"), tmp_path / "hpc2", *own):
+        with lab.client(str(certificate)) as ours:
+            ours.wait_for_endpoint("hpc2", 30)
+        with running(seed_python, seed_examples / "example_queue_info.py", seed_environment) as script:
+            printed = script.finish()
+    assert "[hpc1] No batch scheduler available" in printed
+    assert re.search(r"^  debug +UP +4/4/2 +0 +- +- +0:30$", printed, re.M)
+    assert re.search(r"^  batch +UP +4/4/2 +0 +- +- +24:00$", printed, re.M)
+    assert "[ Jobs in 'batch' — 2 ]" in printed
+    assert re.search(r"^  17 +\S+ +RUNNING +1 +0 +-", printed, re.M)
+    assert re.search(r"^  proj_a +\S+ +- +- +-", printed, re.M)
 
 
 def test_its_psij_example_prints_the_output_and_the_final_state_of_a_job(

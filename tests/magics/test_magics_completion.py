@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 VERBS = [
-    *("cancel", "endpoints", "help", "jobs", "launch", "output"),
-    *("plugins", "status", "submit", "sysinfo", "token", "use"),
+    *("cancel", "endpoints", "help", "jobs", "join", "launch", "leave", "output"),
+    *("plugins", "queues", "status", "submit", "sysinfo", "token", "use"),
 ]
 
 

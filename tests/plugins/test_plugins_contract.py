@@ -17,4 +17,4 @@ def test_own_plugin_fulfils_the_contract(name: str, check: Check) -> None:
 
 
 def test_there_are_plugins_of_our_own() -> None:
-    assert {"psij", "staging", "sysinfo"} <= set(OWN)
+    assert {"psij", "queue_info", "staging", "sysinfo"} <= set(OWN)

@@ -16,6 +16,9 @@ import msgspec
 import pytest
 from msgspec import UNSET
 from rest_answers import (
+    Allocations,
+    Backend,
+    BatchJobs,
     Cancelled,
     Document,
     Done,
@@ -23,10 +26,13 @@ from rest_answers import (
     Error,
     Health,
     Home,
+    JobAllocation,
     Jobs,
     JobStatus,
     Metrics,
+    NodeList,
     Page,
+    Queues,
     Registered,
     Role,
     Sessions,
@@ -87,7 +93,7 @@ BRIDGE = [
 
 EVERY_PLUGIN = [
     row
-    for plugin in ("sysinfo", "psij", "sample")
+    for plugin in ("sysinfo", "queue_info", "psij", "sample")
     for row in (
         Row("POST", f"/hpc1/{plugin}/register_session", Registered),
         Row("POST", f"/hpc1/{plugin}/unregister_session/{{{plugin}}}", Done),
@@ -104,6 +110,33 @@ SYSINFO = [
     Row("GET", "/hpc1/sysinfo/host_role", Role),
     Row("GET", "/hpc1/sysinfo/metrics/{sysinfo}", Metrics),
     refused(404, "session-not-found", "GET", "/hpc1/sysinfo/metrics/nope"),
+]
+
+QUEUES = "/hpc1/queue_info"
+
+QUEUE_INFO = [
+    Row("GET", f"{QUEUES}/backend", Backend),
+    Row("GET", f"{QUEUES}/nodelist", NodeList),
+    Row("GET", f"{QUEUES}/job_allocation", JobAllocation),
+    *(
+        Row("GET", f"{QUEUES}/{path}", answer, request={"params": params})
+        for path, answer in (
+            ("get_info/{queue_info}", Queues),
+            ("list_jobs/{queue_info}/batch", BatchJobs),
+            ("list_all_jobs/{queue_info}", BatchJobs),
+            ("list_allocations/{queue_info}", Allocations),
+        )
+        for params in ({}, {"user": "*"}, {"user": "somebody", "force": "true"}, {"force": "false", "user": ""})
+    ),
+    refused(404, "session-not-found", "GET", f"{QUEUES}/get_info/nope"),
+    refused(422, "invalid-field", "GET", f"{QUEUES}/get_info/{{queue_info}}", params={"force": "perhaps"}),
+    refused(422, "invalid-field", "GET", f"{QUEUES}/list_all_jobs/{{queue_info}}", params={"user": "-x"}),
+    # NC: no jobs there.
+    refused(404, "resource-not-found", "GET", f"{QUEUES}/list_jobs/{{queue_info}}/nope"),
+    Row("POST", f"{QUEUES}/cancel/{{queue_info}}/17", Cancelled),
+    # NC: "canceled" there.
+    refused(404, "resource-not-found", "POST", f"{QUEUES}/cancel/{{queue_info}}/nope"),
+    refused(404, "resource-not-found", "POST", f"{QUEUES}/cancel/{{queue_info}}/4711"),
 ]
 
 SUBMIT, TUNNELED, STATUS = (
@@ -215,7 +248,7 @@ def name_of(row: Row) -> str:
     return f"{row.method} {row.path} {row.status}"
 
 
-@pytest.mark.parametrize("row", [*BRIDGE, *EVERY_PLUGIN, *SYSINFO, *PSIJ, *CONVENTIONS], ids=name_of)
+@pytest.mark.parametrize("row", [*BRIDGE, *EVERY_PLUGIN, *SYSINFO, *QUEUE_INFO, *PSIJ, *CONVENTIONS], ids=name_of)
 def test_route_answers_as_written(http: httpx.Client, known: Known, row: Row) -> None:
     # format_map asks for a name where it meets it: no row makes what it doesn't need.
     path = row.path.format_map(known)
@@ -231,14 +264,14 @@ def test_route_answers_as_written(http: httpx.Client, known: Known, row: Row) ->
 def test_the_document_lists_every_route(http: httpx.Client) -> None:
     paths = msgspec.json.decode(http.get("/openapi.json").content, type=Document).paths
     listed = {(method, _shape(path)) for path, operations in paths.items() for method in operations}
-    asked = {(row.method.lower(), _shape(row.path)) for row in [*EVERY_PLUGIN, *SYSINFO, *PSIJ]}
+    asked = {(row.method.lower(), _shape(row.path)) for row in [*EVERY_PLUGIN, *SYSINFO, *QUEUE_INFO, *PSIJ]}
     asked |= {("post", "/endpoint/list"), ("get", "/endpoints"), ("post", "/endpoint/disconnect/{}")}
     asked |= {("post", "/bridge/terminate"), ("get", "/plugins/{}"), ("get", "/events")}
     assert asked - listed == set()
 
 
 def _shape(path: str) -> str:
-    return re.sub(r"\{\w+\}|\bnope\b", "{}", path)
+    return re.sub(r"\{\w+\}|\b(nope|batch|17|4711)\b", "{}", path)
 
 
 def test_a_failed_job_has_its_exit_code_and_its_output_from_any_byte_on(known: Known) -> None:

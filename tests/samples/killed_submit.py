@@ -9,6 +9,7 @@ for the job's end. A line of JSON is printed for each. A LINE of -1 kills nobody
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from scripted_batch import ScriptedBatch, systems
+
+from orbit_jupyter.host.batch import BatchJob
 from orbit_plugins.psij.bodies import Submit
 from orbit_plugins.psij.offers import load_psij
 from orbit_plugins.psij.service import Caller, JobService
@@ -58,6 +62,27 @@ def job(folder: Path) -> dict[str, Any]:
     return {"executable": "/bin/sh", "arguments": ["-c", f"echo run >> {folder}/ran; echo out"]}
 
 
+class QueueFolder(ScriptedBatch):
+    """A queue whose jobs are files of a folder, each named by its native id, with the script's path in it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def jobs(self, user: str | None = None) -> list[BatchJob]:
+        found = []
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it has just ended
+                found.append(BatchJob(job_id=path.name, command=path.read_text().strip(), state="ACTIVE"))
+        return found
+
+
+def service_of(folder: Path) -> JobService:
+    """Return the endpoint's part that has its state there; the queue is beside all of them."""
+    queue = QueueFolder(folder.parent.parent / "queue")
+    return JobService(folder / "psij", lambda event, session: None, systems(queue))
+
+
 def submit(service: JobService, folder: Path, executor: str) -> dict[str, Any]:
     """Submit it; always with the same key."""
     return {**service.submit(Submit(job(folder), executor), Caller("s", "the key", "ann"))}
@@ -65,7 +90,7 @@ def submit(service: JobService, folder: Path, executor: str) -> dict[str, Any]:
 
 def first_life(folder: Path, executor: str, kill_at: int) -> dict[str, Any]:
     """Submit, and be killed on the way."""
-    service, trace = JobService(folder / "psij", lambda event, session: None), Trace(kill_at)
+    service, trace = service_of(folder), Trace(kill_at)
     sys.settrace(trace)
     try:
         answer = submit(service, folder, executor)
@@ -76,13 +101,11 @@ def first_life(folder: Path, executor: str, kill_at: int) -> dict[str, Any]:
 
 def second_life(folder: Path, executor: str) -> dict[str, Any]:
     """Submit again, and wait for the end."""
-    service = JobService(folder / "psij", lambda event, session: None)
+    service = service_of(folder)
     answers = [submit(service, folder, executor) for _ in range(2)]
     while (status := service.status(answers[0]["job_id"], 0, 0))["state"] not in FINAL:
         time.sleep(0.02)
-        if executor != "local":
-            made: Any = service.handover.executors.get(executor)
-            made._queue_poll_thread._poll()
+        service.handover.reports.watch.look()
     return {"answers": answers, "status": status, "jobs": service.list()["jobs"]}
 
 

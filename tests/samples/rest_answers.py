@@ -222,6 +222,114 @@ class Metrics(Keys):
     errors: dict[str, str] | Ours = UNSET
 
 
+# -- 5: queue_info
+
+
+class Backend(Keys):
+    backend: Literal["slurm", "pbs", "none"]
+
+
+class NodeList(Keys):
+    nodelist: list[str]
+
+
+class OwnAllocation(Keys):
+    job_id: str
+    partition: str
+    n_nodes: int
+    nodelist: str
+    cpus_per_node: int | None
+    gpus_per_node: int | None
+    account: str | None
+    job_name: str | None
+    runtime: int | None
+    end_time: int | Ours | None = UNSET
+
+
+class JobAllocation(Keys):
+    allocation: OwnAllocation | None
+
+
+class FromBatchSystem(Keys, kw_only=True):
+    age: float | Ours = UNSET
+    stale: str | Ours | None = UNSET
+
+
+class QueueEntry(Keys):
+    name: str
+    state: str
+    time_limit: int | Literal["UNLIMITED"]
+    default: bool | None  # theirs is always null
+    nodes_total: int
+    nodes_available: int
+    nodes_idle: int
+    cpus_per_node: int | None
+    mem_per_node_mb: int | None
+    gpus_per_node: int
+    max_jobs_per_user: int | None
+    features: list[str]
+    walltime_min: int | UnsetType | None = UNSET  # theirs: of PBS only
+    walltime_max: int | UnsetType | None = UNSET
+    nodes_min: int | UnsetType | None = UNSET
+    nodes_max: int | UnsetType | None = UNSET
+    time_limit_seconds: int | Ours | None = UNSET
+    default_time_seconds: int | Ours | None = UNSET
+    accounts: list[str] | Ours = UNSET
+    users: list[str] | Ours = UNSET
+    groups: list[str] | Ours = UNSET
+
+
+class Queues(FromBatchSystem):
+    queues: dict[str, QueueEntry]
+
+
+class BatchJobEntry(Keys):
+    job_id: str
+    job_name: str
+    user: str
+    partition: str
+    state: str
+    nodes: int | None
+    cpus: int | None
+    time_limit: int | None
+    time_used: int | None
+    submit_time: int | None
+    start_time: int | None
+    priority: int | None
+    account: str | None
+    node_list: str
+    native_id: str | Ours = UNSET
+    common_state: str | Ours = UNSET
+    reason: str | Ours | None = UNSET
+    time_limit_seconds: int | Ours | None = UNSET
+    end_time: int | Ours | None = UNSET
+    expected_start: int | Ours | None = UNSET
+    exit_code: int | Ours | None = UNSET
+    array_id: str | Ours | None = UNSET
+
+
+class BatchJobs(FromBatchSystem):
+    jobs: list[BatchJobEntry]
+
+
+class Allocation(Keys):
+    account: str
+    user: str
+    fairshare: float | None
+    qos: str
+    max_jobs: int | None
+    max_submit: int | None
+    max_wall: int | None
+    grp_tres: str | None
+    allocated_node_hours: float | None
+    used_node_hours: float | None
+    remaining_node_hours: float | None
+
+
+class Allocations(FromBatchSystem):
+    allocations: list[Allocation]
+
+
 # -- 6: psij
 
 
@@ -254,15 +362,30 @@ class JobEntry(Keys):
     node_count: int | None
     name: str | Ours | None = UNSET
     endpoint_name: str | Ours | None = UNSET
+    array_id: str | Ours | None = UNSET
+    submit_time: float | Ours = UNSET
+
+
+class JobListed(JobEntry):
+    message: str | Ours | None = UNSET
+    time: float | Ours = UNSET
 
 
 class Jobs(Keys):
-    jobs: list[JobEntry]
+    jobs: list[JobListed]
+    before: str | Ours = UNSET
+
+
+class StateTime(Keys):
+    state: State
+    time: float
 
 
 class JobStatus(JobEntry, kw_only=True):
     message: str | None
     time: float
+    states: list[StateTime] | Ours = UNSET
+    resources_used: dict[str, float | str] | Ours | None = UNSET
     directory: str | None
     duration: int | None
     stdout: str

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated, Any, Literal
 
 import msgspec
+from told_batch import ToldBatch, job
 
+from orbit_jupyter.host.batch.model import Account, OwnAllocation
 from orbit_jupyter.plugin import App, Plugin, PluginSession, Request, ResourceNotFoundError, route
+from orbit_plugins.queue_info import QueueInfoPlugin
 
 
 class FrailSession(PluginSession):
@@ -37,6 +41,23 @@ class HastyPlugin(FrailPlugin):
 
     plugin_name = "hasty"
     session_ttl = 1e-6
+
+
+class ToldQueueInfoPlugin(QueueInfoPlugin):
+    """On a batch system that is always there, and in an allocation."""
+
+    def __init__(self, app: App, instance_name: str | None = None) -> None:
+        batch = ToldBatch()
+        batch.own = OwnAllocation(job_id="9", partition="batch", n_nodes=2, nodelist="n[1-2]", runtime=3600)
+        user = getpass.getuser()
+        batch.all_jobs = [job("17", user), job("18", user), job("19", "somebody")]
+        batch.all_accounts = [Account(account="proj_a", user=user)]
+        super().__init__(app, instance_name, batch=batch)
+
+    @classmethod
+    def is_enabled(cls, app: App) -> bool:
+        """Return whether there is a batch system: always."""
+        return True
 
 
 class Forecast(msgspec.Struct):

@@ -10,7 +10,7 @@ import pytest
 from orbit_jupyter.verbs import HelpAsked, UsageMistake, grammar, parse, run, split
 from orbit_jupyter.verbs.submit import job_spec
 
-VERBS = "endpoints plugins use submit jobs status output cancel sysinfo token launch help"
+VERBS = "endpoints plugins use submit jobs status output cancel sysinfo queues token launch join leave help"
 
 
 def parsed(line: str, cell: str | None = None) -> argparse.Namespace:
@@ -66,6 +66,12 @@ def test_options_become_psijs_job_specification(line: str, spec: dict[str, Any])
         ("submit --no-wait -- true", {"wait": False}),
         ("token create hpc* --expires 30d", {"name": "hpc*", "expires": "30d"}),
         ("token revoke hpc1", {"token": "hpc1"}),
+        ("join me@hpc", {"host": "me@hpc", "name": None, "plugins": "default", "ssh": "", "stay": False}),
+        (
+            "join hpc --name h --python /opt/py --package a --package b --ssh='-p 22 -J gate' --stay",
+            {"name": "h", "python": "/opt/py", "package": ["a", "b"], "ssh": "-p 22 -J gate", "stay": True},
+        ),
+        ("leave hpc --remove", {"joined": "hpc", "remove": True, "name": None}),
         (
             "launch hpc1.1 --on hpc1 -x slurm -q q -A a -t 2:00:00 -n 2 -p psij,sysinfo --no-wait",
             {

@@ -19,7 +19,11 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     """A name, or a glob of names, that an endpoint with this token may have."""
     expires: str | None = None
-    """``30d``, ``12h``, ``15m``, ``45s``, ``2w`` or ``never``."""
+    """``30d``, ``12h``, ``15m``, ``45s``, ``2w`` or ``never``; with a parent, until its first use."""
+    parent: str | None = None
+    """The endpoint whose job is to have it: then it is good for one life, until that endpoint tells of its end."""
+    life: str | None = None
+    """With a parent: how long it is good from its first use on; null: until its endpoint says goodbye."""
 
 
 class ShownToken(msgspec.Struct, frozen=True):
@@ -30,11 +34,12 @@ class ShownToken(msgspec.Struct, frozen=True):
     owner: str
     created: float
     expires: float | None
+    parent: str | None = None
 
     @classmethod
     def of(cls, record: TokenRecord) -> ShownToken:
         """Leave out what nobody may see."""
-        return cls(record.id, record.name, record.owner, record.created, record.expires)
+        return cls(record.id, record.name, record.owner, record.created, record.expires, record.parent)
 
 
 class CreatedToken(ShownToken, frozen=True, kw_only=True):
@@ -72,7 +77,12 @@ class TokenRoutes:
         """Make a token; this answer is the only time that its text is shown."""
         assert request.principal is not None
         token, record = await asyncio.to_thread(
-            self._tokens.create, body.name, request.principal.user, parse_duration(body.expires)
+            self._tokens.create,
+            body.name,
+            request.principal.user,
+            parse_duration(body.expires),
+            parent=body.parent,
+            life=parse_duration(body.life),
         )
         return CreatedToken(**msgspec.structs.asdict(ShownToken.of(record)), token=token)
 
