@@ -12,6 +12,7 @@ from . import load
 from .bulk import Bulk
 from .events import Events
 from .fleet import Idle
+from .jobs import Jobs
 from .kernel import Kernel
 from .orbit import Orbit, orbit
 from .processes import Certificate, Processes
@@ -25,7 +26,7 @@ PAYLOAD = bytes(96)
 COMPARED = ("roundtrip", "calls", "http")
 """Groups that other releases and TLS take part in."""
 
-SLOW = {"bulk": 2, "fleet": 1, "kernel": 2}
+SLOW = {"bulk": 2, "fleet": 1, "jobs": 2, "kernel": 2}
 """Groups that take long, and how many rounds of them are enough."""
 
 
@@ -108,6 +109,7 @@ async def measure(groups: list[str], rounds: int, sizes: Sizes) -> Found:
         slow = {
             "bulk": Bulk(processes, sizes, socket, plain).steps(),
             "fleet": Idle(processes, sizes).steps(),
+            "jobs": Jobs(processes, plain, sizes).steps(),
             "kernel": Kernel(processes, sizes, plain, found).steps(),
         }
         for name in (name for name in groups if name in slow):

@@ -9,15 +9,17 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from .durations import LONGEST, PATTERN
 from .offers import DEFAULT_EXECUTOR
-from .spec import LONGEST, Count, Custom, Label, Name, Resources, Text
+from .spec import Count, Custom, Label, Name, Resources, Text
 
 
 class Submit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``submit/{sid}`` reads."""
+    """What ``submit/{sid}`` reads; `force` leaves out what `Limits` looks at."""
 
     job_spec: dict[str, Any]
     executor: str = DEFAULT_EXECUTOR
+    force: bool = False
 
 
 class SubmitTunneled(Submit, frozen=True, forbid_unknown_fields=True):
@@ -26,12 +28,20 @@ class SubmitTunneled(Submit, frozen=True, forbid_unknown_fields=True):
     tunnel: Any = "none"
 
 
+class SubmitArray(Submit, frozen=True, forbid_unknown_fields=True):
+    """What ``submit_array/{sid}`` reads: `count` tasks, or one for each list of `arguments`."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    arguments: list[list[Text]] | None = None
+    at_once: Count | None = None
+
+
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=LONGEST)]
-Clock = Annotated[str, msgspec.Meta(pattern=r"^\s*(\d+|\d+:[0-5]?\d:[0-5]?\d)\s*$", max_length=40)]
+Clock = Annotated[str, msgspec.Meta(pattern=PATTERN, max_length=40)]
 
 
 class JobAttributes(msgspec.Struct):
-    """What to ask the scheduler for; `duration` is in seconds, or ``HH:MM:SS``.
+    """What to ask the scheduler for; `duration` is in seconds, or like ``1h30m``, ``HH:MM:SS`` or ``D-HH:MM:SS``.
 
     A name with a dot in it, such as ``slurm.constraint``, is an option of the scheduler's own; others are refused.
     """
@@ -72,13 +82,29 @@ class JobSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Submission(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of ``submit/{sid}``."""
+    """Body of ``submit/{sid}``; with `force` queue, duration, nodes and account aren't checked beforehand."""
 
     job_spec: JobSpec
     executor: str = DEFAULT_EXECUTOR
+    force: bool = False
+
+
+class ArraySubmission(Submission, forbid_unknown_fields=True):
+    """Body of ``submit_array/{sid}``: `count` tasks, or one for each list of `arguments`."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    arguments: list[list[Text]] | None = None
+    at_once: Count | None = None
+
+
+class CancelAll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``cancel_all/{sid}``: which jobs; nothing: all that haven't ended."""
+
+    job_ids: list[str] | None = None
+    array_id: str | None = None
 
 
 class TunneledSubmission(Submission, forbid_unknown_fields=True):
     """Body of ``submit_tunneled/{sid}``: the arguments hold ``--name NAME``."""
 
-    tunnel: Literal["none", "forward", "reverse"] = "none"
+    tunnel: Literal["none", "forward", "reverse", "auto"] = "none"

@@ -90,17 +90,26 @@ class Claim:
         self._folder = folder.absolute()
 
     @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._folder
+
+    @property
     def exists(self) -> bool:
         """Whether there is one."""
         return self._folder.is_dir()
 
     def scripts(self, spec: JobSpec, executor: str) -> tuple[str, str]:
         """Write what is sourced before and after the program, the user's own included; return where."""
-        folder, native = shlex.quote(str(self._folder)), NATIVE_ID[executor]
-        local = int(executor == "local")
-        pre = _PRE.format(folder=folder, native=native, local=local, duplicate=DUPLICATE)
-        post = _POST.format(folder=folder)
-        return self._script("pre.sh", pre, spec.pre_launch), self._script("post.sh", post, spec.post_launch)
+        folder = shlex.quote(str(self._folder))
+        pre, post = self.texts(folder, NATIVE_ID[executor], local=executor == "local")
+        return self.script("pre.sh", pre, spec.pre_launch), self.script("post.sh", post, spec.post_launch)
+
+    @staticmethod
+    def texts(folder: str, native: str, *, local: bool) -> tuple[str, str]:
+        """Return what takes a claim, and what writes the exit code down; all for bash, as bash quotes it."""
+        pre = _PRE.format(folder=folder, native=native, local=int(local), duplicate=DUPLICATE)
+        return pre, _POST.format(folder=folder)
 
     def holder(self) -> Holder | None:
         """Return which job has taken it; None: none yet."""
@@ -142,7 +151,8 @@ class Claim:
         """Remove all of it: of a job that has ended, or never came to be."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _script(self, name: str, text: str, users: str | None) -> str:
+    def script(self, name: str, text: str, users: str | None) -> str:
+        """Write a script that goes on with the user's own; return where."""
         # The user's is the last command, as it is PSI/J's: what it returns counts.
         more = "" if users is None else f"source {shlex.quote(users)}\n"
         path = self._folder / name

@@ -25,9 +25,13 @@ class JobEvents:
         """Take one event in; the callback that is registered with the bridge's client."""
         with self._lock:
             job = self._jobs.get(str(data.get("job_id")))
-            if job is None and self._expecting:
+            if job is None and self._expecting and topic == "job_status":
                 self._early.append(data)
-        if job is not None:
+        if job is None:
+            return
+        if topic == "job_output":
+            job._wrote(data)
+        else:
             job._saw(data)
 
     @contextmanager

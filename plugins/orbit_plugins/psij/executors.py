@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING
 from orbit_jupyter.plugin import InvalidFieldError
 
 from .claims import Claim
-from .offers import executor, executors, load_psij
+from .offers import EXECUTOR_PROGRAMS, executor, executors, load_psij
 from .refusal import cancel_failed, refused, said
 
 if TYPE_CHECKING:
     import psij
 
 
+WATCHED = frozenset({"slurm", "pbs"})
+"""Those whose jobs' states come from a reader of ours (`Watch`); PSI/J's own doesn't run for them."""
+
+
 @dataclass(frozen=True)
 class Report:
-    """What PSI/J says about a job; `time` in epoch seconds."""
+    """What PSI/J or the scheduler says about a job; times in epoch seconds.
+
+    `started` is when a job began that has ended: nobody may have looked while it ran.
+    """
 
     job_id: str
     native_id: str | None
@@ -29,6 +36,7 @@ class Report:
     time: float
     exit_code: int | None
     message: str | None
+    started: float | None = None
 
 
 class Executors:
@@ -105,7 +113,7 @@ class Executors:
             raise
         return job.native_id or ""
 
-    def follow(self, name: str, job: psij.Job, native_id: str, claim: Claim) -> None:
+    def follow(self, name: str, job: psij.Job, native_id: str, claim: Claim | None) -> None:
         """Report of a job that was handed over before.
 
         Raises
@@ -119,9 +127,17 @@ class Executors:
             from .local import LocalExecutor
 
             assert isinstance(target, LocalExecutor)
-            target.follow(job, int(native_id), claim)
+            target.follow(job, int(native_id), claim or Claim(self._work / job.id))
         else:
             target.attach(job, native_id)
+
+    def has(self, job_id: str) -> bool:
+        """Return whether a job is in hand."""
+        return job_id in self._live
+
+    def drop(self, job_id: str) -> None:
+        """Let go of a job that has ended."""
+        self._live.pop(job_id, None)
 
     def cancel(self, job_id: str) -> None:
         """Ask for a job's end; one that is no longer in hand has ended.
@@ -131,11 +147,11 @@ class Executors:
         PluginError
             The scheduler refuses, or doesn't answer.
         """
-        import psij
-
         job = self._live.get(job_id)
         if job is None:
             return
+        import psij
+
         try:
             job.cancel()
         except psij.SubmitException as error:
@@ -152,6 +168,10 @@ class Executors:
                 from .local import LocalExecutor
 
                 made: psij.JobExecutor = LocalExecutor(config=config)
+            elif name in EXECUTOR_PROGRAMS:
+                from .scheduler import executor_class
+
+                made = executor_class(name, polls=name not in WATCHED)(None, config)
             else:
                 made = psij.JobExecutor.get_instance(name, config=config)
         except Exception as error:

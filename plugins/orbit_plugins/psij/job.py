@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from orbit_jupyter.plugin import DeadlineError, OrbitError
 
 from .jobs import FINAL, RANK
+from .live import NOTHING as _NOTHING
+from .live import STREAMS, LiveOutput, lines_of
 
 REREAD = 10.0
 """Seconds without an event after which a waiting job asks for its state, in case one was missed."""
 
 POLL = 0.5
 """The same for a client that gets no events."""
-
-_NOTHING = 1 << 62  # an offset past every file's end: this stream isn't wanted
 
 
 class JobCaller(Protocol):
@@ -25,6 +27,10 @@ class JobCaller(Protocol):
     def get_job_status(self, job_id: str, stdout_offset: int = 0, stderr_offset: int = 0) -> dict[str, Any]: ...
 
     def cancel_job(self, job_id: str) -> dict[str, Any]: ...
+
+    def follow_job(self, job_id: str) -> dict[str, Any]: ...
+
+    def unfollow_job(self, job_id: str) -> dict[str, Any]: ...
 
 
 class Job(dict[str, Any]):
@@ -61,6 +67,7 @@ class Job(dict[str, Any]):
         self._changed = threading.Condition()
         self._states: list[str] = []
         self._exit_code: int | None = None
+        self._live: list[LiveOutput] = []
 
     def __repr__(self) -> str:
         command = self._command if len(self._command) <= 60 else self._command[:59] + "…"
@@ -161,6 +168,52 @@ class Job(dict[str, Any]):
                     f"job {self.id} is {self._last} after {timeout:g} s and goes on; wait() again, or cancel() it"
                 )
 
+    def follow(self, stream: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield what it writes, piece by piece, from the beginning on and until it has ended.
+
+        Parameters
+        ----------
+        stream
+            ``stdout`` or ``stderr``; None: both, as they come.
+
+        Yields
+        ------
+        tuple
+            The stream, and the text.
+        """
+        if stream is not None and stream not in STREAMS:
+            raise ValueError(f"stream must be one of {', '.join(STREAMS)}, not {stream!r}")
+        streams = STREAMS if stream is None else (stream,)
+        live = LiveOutput(
+            self.id, self._client, streams, self._every, lambda: self._last, self._saw, self._changed
+        )
+        with self._changed:
+            self._live.append(live)
+        try:
+            yield from live.pieces()
+        finally:
+            with self._changed:
+                self._live.remove(live)
+
+    def lines(self, stream: str = "stdout") -> Iterator[str]:
+        """Yield the lines of its output, without their ends, as they come and until it has ended."""
+        return lines_of(self.follow(stream))
+
+    def tail(self, show: Callable[[str], object] | None = None) -> str:
+        """Show what it writes as it comes, both streams, and return its final state.
+
+        Parameters
+        ----------
+        show
+            Called with each piece of text; None: stdout and stderr of this process get it.
+        """
+        for stream, text in self.follow():
+            if show is not None:
+                show(text)
+            else:
+                print(text, end="", flush=True, file=sys.stdout if stream == "stdout" else sys.stderr)
+        return self.state
+
     @property
     def _last(self) -> str:
         with self._changed:
@@ -180,6 +233,13 @@ class Job(dict[str, Any]):
             self._states = sorted([*self._states, state], key=RANK.__getitem__)
             if state in FINAL:
                 self._exit_code = data.get("exit_code")
+            self._changed.notify_all()
+
+    def _wrote(self, data: dict[str, Any]) -> None:
+        """Take in an event of its output."""
+        with self._changed:
+            for live in self._live:
+                live.take(data)
             self._changed.notify_all()
 
     def _whole(self, stream: str) -> str:

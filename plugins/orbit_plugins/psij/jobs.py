@@ -1,18 +1,18 @@
-"""What is known of each job, and the table that holds it."""
+"""What is known of each job."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from orbit_jupyter.plugin import ConflictError, ResourceNotFoundError
+import msgspec
 
-from .answers import JobDetails, JobSummary, State
+from .answers import JobDetails, JobSummary, ResourcesUsed, State, StateTime
 from .claims import Claim
+from .database import Row
 from .spec import JobSpec
 from .translate import duration
 
@@ -25,21 +25,40 @@ LONGEST_MESSAGE = 4096
 """Characters of a job's message that are kept: PSI/J makes it of all that a failing launcher printed."""
 
 
-@dataclass(frozen=True)
-class StateChange:
+class StateChange(msgspec.Struct, frozen=True, array_like=True):
     """A state, and since when (epoch seconds)."""
 
     state: str
     time: float
 
 
+class _Kept(msgspec.Struct):
+    """What is written down of a job beside its summary; fields that are missing are those of older versions."""
+
+    executor: str
+    session: str
+    spec: JobSpec
+    stdout_path: str
+    stderr_path: str
+    history: list[StateChange]
+    message: str | None = None
+    submitted: bool = False
+    cancel_requested: bool = False
+    claimed: str | None = None
+    keyed: bool = False
+    again: bool = False
+    followed: str | None = None
+    resources_used: ResourcesUsed | None = None
+
+
 @dataclass
 class JobRecord:
     """One job. `lock` is held for each change and the event that tells of it, so that events keep their order.
 
-    `endpoint_name` is that of the endpoint that the job is to be, where it is one. `claim` is that of a job with
-    an idempotency key; `again` says that it may have been submitted before, and `followed` is the native id of the
-    one that turned out to run.
+    `endpoint_name` is that of the endpoint that the job is to be, where it is one; `array_id` that of the array of
+    which it is a task. `claim` says which of several tries runs, and how it ended; `followed` is the native id of
+    the one that turned out to run; `keyed` says that it may be submitted again, with its idempotency key; `again`,
+    that it may have been submitted before; `submitted`, that no submit is under way.
     """
 
     job_id: str
@@ -56,9 +75,12 @@ class JobRecord:
     submitted: bool = False
     cancel_requested: bool = False
     claim: Claim | None = None
+    keyed: bool = False
     again: bool = False
     followed: str | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    array_id: str | None = None
+    resources_used: ResourcesUsed | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def state(self) -> str:
@@ -76,9 +98,10 @@ class JobRecord:
         return self.state in FINAL
 
     def advance(self, state: str, time: float, exit_code: int | None, message: str | None) -> bool:
-        """Take in what PSI/J reports; return whether that is a state it hadn't reached.
+        """Take in what is reported; return whether that is a state it hadn't reached.
 
-        Reports repeat, and those of two threads overtake each other: what isn't ahead is dropped.
+        Reports repeat, and those of two threads overtake each other: what isn't ahead is dropped. Times that
+        schedulers say are of other clocks, and often whole seconds: none is before the last.
         """
         if RANK[state] <= RANK[self.state]:
             return False
@@ -86,9 +109,8 @@ class JobRecord:
             self.exit_code = exit_code
             if self.cancel_requested:
                 state = "CANCELED"
-        if message:
-            self.message = message[-LONGEST_MESSAGE:]
-        self.history.append(StateChange(state, time))
+        self.message = message[-LONGEST_MESSAGE:] if message else None
+        self.history.append(StateChange(state, max(time, self.time)))
         return True
 
     def summary(self) -> JobSummary:
@@ -106,81 +128,82 @@ class JobRecord:
             "account": self.spec.account,
             "node_count": self.spec.node_count,
             "endpoint_name": self.endpoint_name,
+            "array_id": self.array_id,
+            "message": self.message,
+            "submit_time": self.history[0].time,
+            "time": self.time,
         }
 
     def details(self) -> JobDetails:
         """Return what a status shows beside the output."""
         return {
             **self.summary(),
-            "message": self.message,
-            "time": self.time,
             "directory": self.spec.directory,
             "duration": duration(self.spec, self.executor),
+            "states": [StateTime(state=cast(State, one.state), time=one.time) for one in self.history],
+            "resources_used": self.resources_used,
         }
 
+    def row(self) -> Row:
+        """Return it as it is written down: without its environment, which may hold secrets."""
+        kept = _Kept(
+            self.executor,
+            self.session,
+            msgspec.structs.replace(self.spec, environment={}),
+            str(self.stdout_path),
+            str(self.stderr_path),
+            self.history,
+            self.message,
+            self.submitted,
+            self.cancel_requested,
+            None if self.claim is None else str(self.claim.folder),
+            self.keyed,
+            self.again,
+            self.followed,
+            self.resources_used,
+        )
+        return Row(
+            self.job_id,
+            self.state,
+            self.time,
+            self.ended,
+            self.array_id,
+            msgspec.json.encode(self.summary()),
+            msgspec.json.encode(kept),
+        )
 
-class JobTable:
-    """The jobs of this endpoint's user, oldest first.
 
-    Parameters
-    ----------
-    ended_kept
-        How many jobs that have ended are remembered; the oldest are forgotten first.
-    """
+def record_of(row: Row) -> JobRecord:
+    """Return a job from what was written down."""
+    kept = msgspec.json.decode(row.more, type=_Kept)
+    summary = msgspec.json.decode(row.summary, type=dict[str, msgspec.Raw])
 
-    def __init__(self, ended_kept: int = 10_000) -> None:
-        self.ended_kept = ended_kept
-        self._lock = threading.Lock()
-        self._jobs: dict[str, JobRecord] = {}
+    def shown(name: str) -> str | None:
+        return msgspec.json.decode(summary[name], type=str | None) if name in summary else None
 
-    def __iter__(self) -> Iterator[JobRecord]:
-        with self._lock:
-            return iter(list(self._jobs.values()))
+    return JobRecord(
+        row.job_id,
+        kept.executor,
+        kept.session,
+        kept.spec,
+        Path(kept.stdout_path),
+        Path(kept.stderr_path),
+        kept.history,
+        shown("endpoint_name"),
+        shown("native_id"),
+        msgspec.json.decode(summary["exit_code"], type=int | None),
+        kept.message,
+        kept.submitted,
+        kept.cancel_requested,
+        None if kept.claimed is None else Claim(Path(kept.claimed)),
+        kept.keyed,
+        kept.again,
+        kept.followed,
+        row.array_id,
+        kept.resources_used,
+    )
 
-    def add(self, record: JobRecord) -> list[JobRecord]:
-        """Take in a new job, and return those that are forgotten for it.
 
-        Raises
-        ------
-        ConflictError
-            If it is to be an endpoint, and another job is that endpoint already.
-        """
-        with self._lock:
-            for other in self._jobs.values() if record.endpoint_name is not None else ():
-                if other.endpoint_name == record.endpoint_name and not other.ended:
-                    raise ConflictError(
-                        f"job {other.job_id} is endpoint {record.endpoint_name} already, or is about to be; "
-                        "cancel it first, or choose another name"
-                    )
-            self._jobs[record.job_id] = record
-            too_many = max(0, len(self._jobs) - self.ended_kept)
-            forgotten = list(islice((kept for kept in self._jobs.values() if kept.ended), too_many))
-            for kept in forgotten:
-                del self._jobs[kept.job_id]
-        return forgotten
-
-    def knows(self, job_id: str) -> bool:
-        """Return whether there is a job of that id."""
-        with self._lock:
-            return job_id in self._jobs
-
-    def remove(self, job_id: str) -> None:
-        """Forget a job that never came to be."""
-        with self._lock:
-            self._jobs.pop(job_id, None)
-
-    def get(self, job_id: str) -> JobRecord:
-        """Return a job.
-
-        Raises
-        ------
-        ResourceNotFoundError
-            If there is none of that id.
-        """
-        with self._lock:
-            record = self._jobs.get(job_id)
-        if record is None:
-            raise ResourceNotFoundError(
-                f"there is no job {job_id!r} on this endpoint; list_jobs names those it knows"
-            )
-        return record
+def new_history() -> list[StateChange]:
+    """Return that of a job that is just coming to be."""
+    return [StateChange("NEW", time.time())]

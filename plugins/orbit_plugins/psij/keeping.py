@@ -1,4 +1,4 @@
-"""How long files are kept: a job's as long as its record, and seven days what an earlier life has left.
+"""How long jobs and their files are kept: 30 days after the end, and seven days what belongs to no job.
 
 The claim of a job that has ended is kept as long as its idempotency key.
 Only files in the plugin's own folder, and of names that it gives itself, are ever removed: no ``stdout_path`` of a
@@ -28,6 +28,11 @@ STALE = 7 * 86400.0
 LONGEST_WAIT = 366 * 86400.0
 """Seconds since its last change after which a claim goes whose job never ended: it may wait in a queue."""
 
+KEPT_DAYS = 30.0
+"""Days for which a job that has ended is remembered, with all that belongs to it."""
+
+KEEP_DAYS_VARIABLE = "RADICAL_ORBIT_PSIJ_KEEP_DAYS"
+
 KEEP_FILES_VARIABLE = "RADICAL_ORBIT_PSIJ_KEEP_FILES"
 
 OUTPUT = (".out", ".err")
@@ -38,6 +43,19 @@ SCRIPTS = (".job", ".ec", ".out", ".nodefile")
 def keep_files() -> bool:
     """Return whether the user wants to keep everything, to look into it."""
     return os.environ.get(KEEP_FILES_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def keep_time() -> float:
+    """Return for how many seconds the user wants ended jobs to be remembered."""
+    text = os.environ.get(KEEP_DAYS_VARIABLE, "").strip()
+    try:
+        days = float(text) if text else KEPT_DAYS
+    except ValueError:
+        days = -1.0
+    if not 0 <= days < float("inf"):
+        log.warning("%s is %r: give a number of days; %g is taken", KEEP_DAYS_VARIABLE, text, KEPT_DAYS)
+        days = KEPT_DAYS
+    return days * 86400
 
 
 class Keeper:
@@ -58,17 +76,35 @@ class Keeper:
     def __init__(self, output: Path, work: Path, claims: Path, *, keep: bool = False) -> None:
         self._output, self._work, self._claims, self._keep = output, work, claims, keep
 
+    @property
+    def keeps(self) -> bool:
+        """Whether nothing is removed."""
+        return self._keep
+
+    def remove_script(self, executor: str, job_id: str) -> None:
+        """Remove the script of a job that its scheduler has, or has refused."""
+        if not self._keep:
+            _remove(self._work / executor / f"{job_id}.job")
+
+    def tidy(self, record: JobRecord) -> None:
+        """Remove what nobody needs of a job that has ended: scripts, and a claim that no other try can want."""
+        if self._keep:
+            return
+        work = self._work / record.executor
+        _remove(work / f"{record.job_id}.job")
+        if record.native_id and "/" not in record.native_id:
+            for suffix in SCRIPTS:
+                _remove(work / f"{record.native_id}{suffix}")
+        if record.claim is not None and not record.keyed:
+            record.claim.remove()
+
     def forget(self, record: JobRecord) -> None:
         """Remove what belongs to a job whose record goes."""
         if self._keep:
             return
-        work = self._work / record.executor
-        paths = [self._output / f"{record.job_id}{suffix}" for suffix in OUTPUT]
-        paths.append(work / f"{record.job_id}.job")
-        if record.native_id and "/" not in record.native_id:
-            paths += [work / f"{record.native_id}{suffix}" for suffix in SCRIPTS]
-        for path in paths:
-            _remove(path)
+        self.tidy(record)
+        for suffix in OUTPUT:
+            _remove(self._output / f"{record.job_id}{suffix}")
         if record.claim is not None:
             record.claim.remove()
 

@@ -51,7 +51,7 @@ class OutputFolder:
         return self.path / f"{job_id}.out", self.path / f"{job_id}.err"
 
 
-def read_from(path: Path, offset: int, *, ended: bool) -> tuple[str, int]:
+def read_from(path: Path, offset: int, *, ended: bool, at_most: int | None = None) -> tuple[str, int]:
     """Read a file from a byte on, at most `READ_AT_MOST` bytes.
 
     Parameters
@@ -62,6 +62,8 @@ def read_from(path: Path, offset: int, *, ended: bool) -> tuple[str, int]:
         Bytes to skip.
     ended
         Whether nobody writes any more. Otherwise a character whose bytes aren't all there is left for next time.
+    at_most
+        Bytes to read instead.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def read_from(path: Path, offset: int, *, ended: bool) -> tuple[str, int]:
             if offset >= size:
                 return "", offset
             file.seek(offset)
-            piece = file.read(READ_AT_MOST)
+            piece = file.read(READ_AT_MOST if at_most is None else at_most)
     except (FileNotFoundError, NotADirectoryError):
         return "", offset
     if not ended or offset + len(piece) < size:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -14,24 +13,46 @@ from orbit_jupyter.plugin import (
     App,
     BadRequestError,
     ConflictError,
+    OverloadedError,
     Plugin,
     PluginError,
     PluginSession,
     Request,
     ResourceNotFoundError,
-    UnsupportedError,
     current_user,
     route,
 )
 
-from .answers import Cancelled, Jobs, JobStatus, Launched, Offers, Submitted, TunnelStatus
-from .bodies import Submission, Submit, SubmitTunneled, TunneledSubmission
+from .answers import (
+    ArraySubmitted,
+    Cancelled,
+    CancelledAll,
+    Followed,
+    Jobs,
+    JobStatus,
+    Launched,
+    Offers,
+    Submitted,
+    TunnelStatus,
+    Unfollowed,
+)
+from .bodies import (
+    ArraySubmission,
+    CancelAll,
+    Submission,
+    Submit,
+    SubmitArray,
+    SubmitTunneled,
+    TunneledSubmission,
+)
 from .client import PSIJClient
-from .endpoints import Host, Launch
-from .service import Caller, JobService
+from .endpoints import Launch
+from .service import MOST_LISTED, Caller, JobService
+from .surroundings import Surroundings
 from .ui import UI
 
 Offset = Annotated[int, msgspec.Meta(ge=0)]
+Limit = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class PSIJPlugin(Plugin):
@@ -48,7 +69,8 @@ class PSIJPlugin(Plugin):
     def __init__(self, app: App, instance_name: str | None = None) -> None:
         super().__init__(app, instance_name)
         root = self.folder or Path.home() / ".radical" / "orbit" / "psij"
-        self.service = JobService(root, self._tell)
+        self.service = JobService(root, self._tell, around=Surroundings(app, self._child_ended))
+        self.service.following.tell = self._tell_output
         self._beginning = threading.Thread(target=self.service.begin, name="psij begin", daemon=True)
         self._beginning.start()
 
@@ -77,6 +99,23 @@ class PSIJPlugin(Plugin):
         """
         return self.service.submit(body, _caller(session, request))
 
+    @route.post("submit_array/{sid}", body=ArraySubmission, errors=(ConflictError, PluginError))
+    def submit_array(self, session: PluginSession, body: SubmitArray, request: Request) -> ArraySubmitted:
+        """Start an array of jobs; with an ``Idempotency-Key`` once, however often it is asked for.
+
+        Its tasks are jobs like others, each with the array's id as its ``array_id``.
+
+        Raises
+        ------
+        ConflictError
+            An earlier try with this key may have started it, and that can't be found out just now.
+        InvalidFieldError
+            Naming the field.
+        PluginError
+            As of `submit`.
+        """
+        return self.service.submit_array(body, _caller(session, request))
+
     @route.get("status/{sid}/{job_id}", errors=(ResourceNotFoundError,))
     def status(
         self, session: PluginSession, job_id: str, stdout_offset: Offset = 0, stderr_offset: Offset = 0
@@ -87,10 +126,40 @@ class PSIJPlugin(Plugin):
         """
         return self.service.status(job_id, stdout_offset, stderr_offset)
 
-    @route.get("list_jobs/{sid}")
-    def list_jobs(self, session: PluginSession) -> Jobs:
-        """Return all jobs, whoever's session started them."""
-        return self.service.list()
+    @route.get("list_jobs/{sid}", errors=(ResourceNotFoundError,))
+    def list_jobs(
+        self,
+        session: PluginSession,
+        limit: Limit = MOST_LISTED,
+        before: str | None = None,
+        state: str | None = None,
+        since: float | None = None,
+        array_id: str | None = None,
+    ) -> Jobs:
+        """Return all jobs, whoever's session started them, the oldest first.
+
+        With ``limit`` the newest so many, of more than 10,000 the newest 10,000. Where there are older ones the
+        answer has ``before``, which a request for those sends back. With ``state`` only those in it, several
+        separated by commas; with ``since`` those whose state has changed since then (seconds since the epoch);
+        with ``array_id`` the tasks of an array.
+        """
+        page = self.service.page(limit, before, state, since, array_id)
+        # They are JSON already, of 10,000 jobs some megabytes.
+        answer = {"jobs": [msgspec.Raw(job) for job in page.jobs.values()]}
+        return cast(Jobs, answer if page.before is None else {**answer, "before": page.before})
+
+    @route.post("follow/{sid}/{job_id}", errors=(ResourceNotFoundError, OverloadedError))
+    def follow(self, session: PluginSession, job_id: str) -> Followed:
+        """Tell what a job writes from now on, as events ``job_output``, until it ends or the session does.
+
+        What it has written before the answer's offsets, or between two events, ``status`` returns.
+        """
+        return self.service.follow(job_id, session.sid)
+
+    @route.post("unfollow/{sid}/{job_id}")
+    def unfollow(self, session: PluginSession, job_id: str) -> Unfollowed:
+        """Tell that no more, unless another session follows the job."""
+        return self.service.unfollow(job_id, session.sid)
 
     @route.post("cancel/{sid}/{job_id}", errors=(ResourceNotFoundError, ConflictError, PluginError))
     def cancel(self, session: PluginSession, job_id: str) -> Cancelled:
@@ -105,7 +174,15 @@ class PSIJPlugin(Plugin):
         """
         return self.service.cancel(job_id)
 
-    @route.post("launch/{sid}", errors=(ConflictError, PluginError))
+    @route.post("cancel_all/{sid}", errors=(ResourceNotFoundError,))
+    def cancel_all(self, session: PluginSession, body: CancelAll = CancelAll()) -> CancelledAll:  # noqa: B008
+        """Ask for the end of many jobs: those of ``job_ids``, the tasks of ``array_id``, or all there are.
+
+        The answer says whose end was asked for, and whose couldn't be.
+        """
+        return self.service.cancel_all(body)
+
+    @route.post("launch/{sid}", errors=(BadRequestError, ConflictError, PluginError))
     def launch(self, session: PluginSession, body: Launch, request: Request) -> Launched:
         """Start another endpoint as a job, with a token of its own.
 
@@ -118,12 +195,12 @@ class PSIJPlugin(Plugin):
         PluginError
             As of `submit`.
         """
-        return self.service.launch(body, _caller(session, request), self._host())
+        return self.service.launch(body, _caller(session, request))
 
     @route.post(
         "submit_tunneled/{sid}",
         body=TunneledSubmission,
-        errors=(BadRequestError, ConflictError, UnsupportedError, PluginError),
+        errors=(BadRequestError, ConflictError, PluginError),
     )
     def submit_tunneled(self, session: PluginSession, body: SubmitTunneled, request: Request) -> Launched:
         """Start a job that is an endpoint, by its own command line.
@@ -134,34 +211,35 @@ class PSIJPlugin(Plugin):
             `tunnel` is none of the three.
         ConflictError
             A job is that endpoint already.
-        UnsupportedError
-            There is no such tunnel yet.
         PluginError
             As of `submit`.
         """
         return self.service.submit_tunneled(body, _caller(session, request))
 
     @route.get("tunnel_status/{endpoint_name}")
-    async def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
+    def tunnel_status(self, endpoint_name: str) -> TunnelStatus:
         """Return what has become of an endpoint's tunnel."""
         return self.service.tunnel_status(endpoint_name)
 
+    async def sweep(self) -> None:
+        """Close the sessions whose time is over; nobody follows jobs for them any more."""
+        await super().sweep()
+        self.service.following.keep(set(self._sessions))
+
     async def close(self) -> None:
         """Close the sessions; jobs go on."""
-        self.service.end()
         await super().close()
+        await asyncio.to_thread(self.service.end)
         await asyncio.to_thread(self._beginning.join)
 
-    def _host(self) -> Host:
-        state = self._app.state
-        # In a child plugin host there is no service to ask; the environment is the endpoint's.
-        address = getattr(state.endpoint_service, "address", None)
-        cert = address.cert if address is not None else os.environ.get("RADICAL_ORBIT_BRIDGE_CERT")
-        dialled = address.url if address is not None else ""
-        return Host(state.endpoint_name, dialled, state.bridge_url, cert)
+    def _tell_output(self, event: dict[str, Any], session: str) -> None:
+        self._dispatch_notify("job_output", event, session=session)
 
     def _tell(self, event: dict[str, Any], session: str) -> None:
         self._dispatch_notify("job_status", event, session=session)
+
+    def _child_ended(self, event: dict[str, Any]) -> None:
+        self._dispatch_notify("endpoint_ended", event)
 
 
 def _caller(session: PluginSession, request: Request) -> Caller:

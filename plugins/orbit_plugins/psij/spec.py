@@ -6,7 +6,6 @@ them, where radical.orbit 0.2.0 has it. ``stdin``, ``stdout`` and ``stderr`` are
 
 from __future__ import annotations
 
-import re
 from os.path import expanduser  # Path's own raises where there is no such user
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ import msgspec
 
 from orbit_jupyter.plugin import InvalidFieldError, parse
 
+from .durations import seconds_of
 from .output import unsafe
 
 # What goes to the operating system as a C string.
@@ -27,13 +27,8 @@ Custom = dict[str, str | int | float | bool | None]
 STREAMS = ("stdin_path", "stdout_path", "stderr_path")
 SCRIPTS = ("pre_launch", "post_launch")
 
-LONGEST = 10 * 366 * 86400
-"""Seconds of the longest duration."""
-
 PSIJ_DURATION = 600
 """Seconds that PSI/J asks a scheduler for where nobody says how long the job takes."""
-
-_CLOCK = re.compile(r"^(\d+):([0-5]?\d):([0-5]?\d)$")
 
 
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +44,7 @@ class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PSI/J's `JobAttributes`; `duration` is in seconds, or ``HH:MM:SS``."""
+    """PSI/J's `JobAttributes`; `duration` as `seconds_of` reads it."""
 
     duration: int | str | None = None
     queue_name: str | None = None
@@ -154,17 +149,7 @@ def _arranged(raw: object) -> object:
 
 
 def _seconds(given: int | str) -> int:
-    if isinstance(given, int):
-        seconds = given
-    elif len(given) > 40:  # Python itself refuses to read numbers without end
-        raise wrong("attributes.duration", f"{given[:40]!r}… is neither seconds nor HH:MM:SS")
-    elif match := _CLOCK.match(given.strip()):
-        hours, minutes, rest = (int(part) for part in match.groups())
-        seconds = hours * 3600 + minutes * 60 + rest
-    elif given.strip().isdecimal():
-        seconds = int(given)
-    else:
-        raise wrong("attributes.duration", f"{given!r} is neither seconds nor HH:MM:SS")
-    if not 0 < seconds <= LONGEST:
-        raise wrong("attributes.duration", f"{seconds} s is not between 1 s and ten years")
-    return seconds
+    try:
+        return seconds_of(given)
+    except ValueError as error:
+        raise wrong("attributes.duration", str(error)) from None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .spec import LONGEST, PSIJ_DURATION, Custom, JobSpec, Resources, wrong
+from .durations import LONGEST
+from .spec import PSIJ_DURATION, Custom, JobSpec, Resources, wrong
 
 if TYPE_CHECKING:
     import psij
@@ -86,7 +87,7 @@ def duration(spec: JobSpec, executor: str) -> int | None:
 
 def custom_attributes(spec: JobSpec, executor: str, hostname: str) -> Custom:
     """Return the scheduler's own options: the caller's, the name, and what the site insists on."""
-    custom = dict(spec.custom)
+    custom: Custom = {option: value for option, value in spec.custom.items() if value is not None}
     given = {_folded(option) for option in custom}
     option = NAME_OPTION.get(executor)
     if spec.name is not None and option is not None and _folded(option) not in given:

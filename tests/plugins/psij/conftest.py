@@ -15,6 +15,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 from called import through
+from psij_life import Life, Queue
+from scripted_batch import ScriptedBatch
 
 from orbit_jupyter.plugin import DEFAULT_TIMEOUT, App, AppState, Callback, Request
 from orbit_jupyter.protocol import Call
@@ -31,7 +33,8 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.told: list[tuple[str, str, str]] = []
         self.events: list[dict[str, Any]] = []
-        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self.output: list[dict[str, Any]] = []
+        self.listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._changed = threading.Condition()
         self.app = App(AppState(endpoint_name="ep", bridge_url=BRIDGE, folder=folder, notify=self._notify))
         self.plugin = PSIJPlugin(self.app)
@@ -40,10 +43,10 @@ class Host:
     def _notify(self, plugin: str, topic: str, data: dict[str, Any], session: str, owner: str) -> None:
         with self._changed:
             self.told.append((plugin, topic, session))
-            self.events.append(data)
+            (self.events if topic == "job_status" else self.output).append(data)
             self._changed.notify_all()
         for listener in list(self.listeners):
-            listener(data)
+            listener(topic, data)
 
     async def call(self, method: str, path: str, body: Any = None, query: str = "", key: str = "") -> Any:
         """Call a route below the plugin's name and return its answer, as JSON has it."""
@@ -101,6 +104,15 @@ class Host:
     async def ended(self, job_id: str) -> dict[str, Any]:
         return await asyncio.to_thread(self.wait_ended, job_id)
 
+    def wait_output(self, job_id: str, text: str) -> list[dict[str, Any]]:
+        """Return the events of a job's output, once they have brought this text."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self._written(job_id), 30), self.output
+            return [event for event in self.output if event["job_id"] == job_id]
+
+    def _written(self, job_id: str) -> str:
+        return "".join(event["text"] for event in self.output if event["job_id"] == job_id)
+
     def _end_of(self, job_id: str) -> dict[str, Any] | None:
         return next((e for e in self.events if e["job_id"] == job_id and e["state"] in FINAL), None)
 
@@ -116,7 +128,7 @@ class InProcess:
         self.endpoint_id = "ep"
         self.calls: list[tuple[str, str]] = []
         self.keys: list[str] = []
-        self.callbacks: list[Callback] = []
+        self.callbacks: list[tuple[str, Callback]] = []
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="in-process endpoint")
         self._thread.start()
@@ -154,9 +166,10 @@ class InProcess:
         topic: str | None = None,
         callback: Callback | None = None,
     ) -> None:
-        assert (endpoint_id, plugin_name, topic) == ("ep", "psij", "job_status")
+        assert (endpoint_id, plugin_name) == ("ep", "psij")
+        assert topic is not None
         assert callback is not None
-        self.callbacks.append(callback)
+        self.callbacks.append((topic, callback))
 
     def unregister_callback(
         self,
@@ -165,12 +178,14 @@ class InProcess:
         topic: str | None = None,
         callback: Callback | None = None,
     ) -> None:
+        assert topic is not None
         assert callback is not None
-        self.callbacks.remove(callback)
+        self.callbacks.remove((topic, callback))
 
-    def _pass_on(self, data: dict[str, Any]) -> None:
-        for callback in list(self.callbacks):
-            callback("ep", "psij", "job_status", data)
+    def _pass_on(self, topic: str, data: dict[str, Any]) -> None:
+        for wanted, callback in list(self.callbacks):
+            if wanted == topic:
+                callback("ep", "psij", topic, data)
 
     def close(self) -> None:
         self.wait(self.host.plugin.close())
@@ -243,6 +258,8 @@ class Scheduler:
     def __init__(self, put: Callable[[str, str], Path], folder: Path) -> None:
         self._put, self._submitted = put, folder / "submitted"
         self.accepts()
+        for name in ("sinfo", "scontrol", "sacct", "sacctmgr", "sshare"):
+            put(name, "exit 1")
         put("squeue", "echo JOBID ST REASON; echo 4711 PD None")
         put("scancel", "exit 0")
 
@@ -263,3 +280,29 @@ class Scheduler:
 @pytest.fixture
 def slurm(program: Callable[[str, str], Path], tmp_path: Path) -> Scheduler:
     return Scheduler(program, tmp_path)
+
+
+@pytest.fixture
+def batch() -> ScriptedBatch:
+    return ScriptedBatch()
+
+
+@pytest.fixture
+def life(tmp_path: Path, batch: ScriptedBatch) -> Iterator[Callable[[], Life]]:
+    """Begin the endpoint's next life; the one before it ends then."""
+    lives: list[Life] = []
+
+    def begin() -> Life:
+        for one in lives:
+            one.die()
+        lives.append(Life(tmp_path / "psij", batch))
+        return lives[-1]
+
+    yield begin
+    for one in lives:
+        one.die()
+
+
+@pytest.fixture
+def queue(program: Callable[[str, str], Path], tmp_path: Path, batch: ScriptedBatch) -> Queue:
+    return Queue(program, tmp_path, batch)

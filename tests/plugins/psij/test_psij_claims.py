@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable
@@ -213,12 +214,26 @@ def test_claim_that_is_taken_cannot_be_closed(tries: Tries) -> None:
 
 
 @pytest.mark.asyncio
-async def test_schedulers_job_script_has_the_claim_and_only_with_a_key(host: Host, slurm: Scheduler) -> None:
+async def test_schedulers_job_script_has_the_claim_with_a_key_and_without(host: Host, slurm: Scheduler) -> None:
     spec = {"executable": "/bin/true"}
     assert host.plugin.folder is not None
-    await host.submit(spec, executor="slurm")
-    assert "pre.sh" not in slurm.script
-    job_id = await host.submit({**spec, "name": "again"}, executor="slurm", key="k")
-    folder = host.plugin.folder / "claims" / job_id
-    assert f"{folder}/pre.sh {folder}/post.sh" in slurm.script
-    assert [path.name for path in (host.plugin.folder / "claims").iterdir()] == [job_id]
+    for key in ("", "k"):
+        job_id = await host.submit(spec, executor="slurm", key=key)
+        folder = host.plugin.folder / "claims" / job_id
+        assert f"{folder}/pre.sh {folder}/post.sh" in slurm.script
+
+
+@pytest.mark.asyncio
+async def test_claim_of_a_job_without_a_key_goes_with_its_end(host: Host) -> None:
+    assert host.plugin.folder is not None
+    spec = {"executable": "/bin/true"}
+    kept, gone = await host.submit(spec, key="k"), await host.submit(spec)
+    for job_id in (kept, gone):
+        await host.ended(job_id)
+    # The event comes just before.
+    for _ in range(500):
+        if [path.name for path in (host.plugin.folder / "claims").iterdir()] == [kept]:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        raise AssertionError(list((host.plugin.folder / "claims").iterdir()))

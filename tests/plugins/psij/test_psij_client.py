@@ -35,6 +35,8 @@ class FakeCaller:
     def cancel_job(self, job_id: str) -> dict[str, Any]:
         raise AssertionError("not asked for")
 
+    follow_job = unfollow_job = cancel_job
+
 
 def event(state: str, job_id: str = "j", exit_code: int | None = None) -> dict[str, Any]:
     return {"job_id": job_id, "state": state, "exit_code": exit_code}

@@ -42,10 +42,10 @@ def put_slurm(program: Callable[[str, str], Path], folder: Path) -> None:
     """Put a scheduler on PATH that starts what it is given, whatever becomes of who submitted it."""
     program("scontrol", "echo node1")
     program("scancel", "exit 0")
-    program("squeue", f"echo JOBID ST REASON; ls {folder}/queue | while read job; do echo $job R None; done")
+    program("squeue", "exit 1")
     program(
         "sbatch",
-        f"""cp "$1" {folder}/job.$$; touch {folder}/queue/$$
+        f"""cp "$1" {folder}/job.$$; echo "$1" > {folder}/taking.$$; mv {folder}/taking.$$ {folder}/queue/$$
 (SLURM_JOB_ID=$$ setsid /bin/bash {folder}/job.$$; rm {folder}/queue/$$) > /dev/null 2>&1 &
 echo Submitted batch job $$""",
     )

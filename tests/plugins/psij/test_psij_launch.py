@@ -12,6 +12,7 @@ import pytest
 
 from orbit_jupyter.plugin import ConflictError, InvalidFieldError, PluginError
 from orbit_plugins.psij import PSIJClient
+from orbit_plugins.psij.endpoints import WRAPPER
 from orbit_plugins.psij.endpoints import Host as About
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def token_file(home: Path, name: str = "hpc2") -> Path:
 
 def command(slurm: Scheduler) -> list[str]:
     """Return the endpoint's command line in the job script."""
-    (line,) = (line for line in slurm.script.splitlines() if "orbit_jupyter.endpoint" in line)
+    (line,) = (line for line in slurm.script.splitlines() if WRAPPER.name in line)
     words = shlex.split(line)
-    return words[words.index(sys.executable) :]
+    return words[words.index(str(WRAPPER)) :]
 
 
 @pytest.mark.asyncio
@@ -46,9 +47,10 @@ async def test_job_is_an_endpoint_of_that_name_and_the_same_bridge(
     assert set(answer) == {"job_id", "native_id", "endpoint_name"}
     assert (answer["native_id"], answer["endpoint_name"]) == ("4711", "hpc2")
     assert command(slurm) == [
-        *(sys.executable, "-m", "orbit_jupyter.endpoint", "--name", "hpc2", "--url", BRIDGE),
+        *(str(WRAPPER), "--name", "hpc2", "--url", BRIDGE),
         *("--plugins", "default", "--token-file", str(token_file(home))),
     ]
+    assert f"export RADICAL_ORBIT_PYTHON={sys.executable}" in slurm.script.splitlines()
     for option in ('job-name="orbit-hpc2"', 'partition="debug"', 'account="a"', "time=1:0:0", "nodes=2"):
         assert f"#SBATCH --{option}" in slurm.script.splitlines()
     status = await host.status(answer["job_id"])
@@ -107,7 +109,7 @@ async def test_options_reach_job_and_endpoint(
         ({"bridge_url": "http://["}, "bridge_url"),
         ({"bridge_url": "https://orbit:s3cret@host/orbit"}, "bridge_url"),
         ({"executor": "condor"}, "executor"),
-        ({"tunnel": "none"}, "tunnel"),
+        ({"tunnel_via": "-oProxyCommand=x", "tunnel": "forward"}, "tunnel_via"),
     ],
 )
 async def test_wrong_field_is_422_by_its_name_and_leaves_no_token(
@@ -180,10 +182,11 @@ def bridge(endpoint: InProcess) -> Bridge:
 def test_client_makes_the_token_and_returns_the_job(
     client: PSIJClient, bridge: Bridge, slurm: Scheduler, home: Path
 ) -> None:
-    job = client.launch("hpc2", executor="slurm", duration=600, plugins="sysinfo")
+    job = client.launch_job("hpc2", executor="slurm", duration=600, plugins="sysinfo")
     assert dict(job) == {"job_id": job.id, "native_id": "4711", "endpoint_name": "hpc2"}
     assert repr(job).endswith("'orbit-hpc2': orbit-endpoint --name hpc2>")
-    assert bridge.calls == [("POST", "/tokens", {"name": "hpc2"})]
+    wanted = {"name": "hpc2", "expires": "30d", "parent": "ep", "life": "87000s"}  # a day more than the job
+    assert bridge.calls == [("POST", "/tokens", wanted)]
     assert token_file(home).read_text() == f"{TOKEN}\n"
 
 
@@ -192,7 +195,7 @@ def test_client_takes_the_token_of_a_refused_launch_back(
 ) -> None:
     slurm.refuses("sbatch: error: no")
     with pytest.raises(InvalidFieldError):
-        client.launch("hpc2", executor="slurm")
+        client.launch_job("hpc2", executor="slurm")
     assert bridge.calls[1:] == [("DELETE", "/tokens/t1", None)]
 
 
@@ -201,10 +204,10 @@ def test_client_leaves_the_token_where_the_outcome_is_open(
 ) -> None:
     slurm.refuses("sbatch: error: Unable to contact slurm controller")
     with pytest.raises(PluginError):
-        client.launch("hpc2", executor="slurm")
+        client.launch_job("hpc2", executor="slurm")
     assert len(bridge.calls) == 1
 
 
 def test_client_without_a_bridge_says_so(client: PSIJClient) -> None:
     with pytest.raises(RuntimeError, match="without a bridge client"):
-        client.launch("hpc2")
+        client.launch_job("hpc2")

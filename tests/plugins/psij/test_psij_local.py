@@ -51,7 +51,11 @@ async def test_status_has_the_keys_of_old(host: Host, tmp_path: Path) -> None:
         attributes={"queue_name": "q", "account": "a", "duration": "60", "node_count": 3},
     )
     end = await host.ended(job_id)
-    assert await host.status(job_id) == {
+    times = {event["state"]: event["time"] for event in host.of(job_id)}
+    status = await host.status(job_id)
+    submitted = status["states"][0]["time"]
+    assert submitted <= times["QUEUED"]
+    assert status == {
         "job_id": job_id,
         "native_id": end["native_id"],
         "name": None,
@@ -67,6 +71,10 @@ async def test_status_has_the_keys_of_old(host: Host, tmp_path: Path) -> None:
         "account": "a",
         "node_count": 3,
         "endpoint_name": None,
+        "array_id": None,
+        "submit_time": submitted,
+        "states": [{"state": "NEW", "time": submitted}, *({"state": s, "time": t} for s, t in times.items())],
+        "resources_used": {"elapsed": times["COMPLETED"] - times["ACTIVE"]},
         "duration": 60,
         "stdout": "out\n",
         "stderr": "err\n",

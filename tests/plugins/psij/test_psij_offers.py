@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from tests.plugins.psij.conftest import Host
 
 
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing on PATH, also where a scheduler is installed."""
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+
+
 @pytest.mark.asyncio
-async def test_each_executor_says_what_it_lacks(host: Host) -> None:
+async def test_each_executor_says_what_it_lacks(bare: None, host: Host) -> None:
     listed = await host.call("GET", "executors")
-    assert set(listed) == {"executors", "launchers", "default"}
+    assert set(listed) == {"executors", "launchers", "default", "own"}
     assert (listed["default"], listed["executors"][0]["name"]) == ("local", "local")
     by_name = {offer["name"]: offer for offer in listed["executors"]}
     assert set(by_name) >= {"local", "slurm", "pbs", "pbs_classic", "lsf", "cobalt", "flux", "rp"}
@@ -29,7 +35,7 @@ async def test_each_executor_says_what_it_lacks(host: Host) -> None:
 
 
 def test_scheduler_on_the_path_is_available_and_what_is_missing_is_named(
-    program: Callable[[str, str], Path],
+    bare: None, program: Callable[[str, str], Path]
 ) -> None:
     ran = program("sbatch", 'echo ran > "$0.ran"')
     program("scancel", "exit 0")
@@ -51,7 +57,7 @@ def test_launchers_are_listed_as_this_machine_has_them(program: Callable[[str, s
 
 
 @pytest.mark.asyncio
-async def test_executor_without_its_programs_is_422_and_says_which(host: Host) -> None:
+async def test_executor_without_its_programs_is_422_and_says_which(bare: None, host: Host) -> None:
     with pytest.raises(
         InvalidFieldError, match=r"lsf can't be used here: bsub, bjobs and bkill are not"
     ) as refused:

@@ -38,10 +38,12 @@ async def test_job_outlives_its_session_and_every_session_sees_it(host: Host, fi
 
 
 @pytest.mark.asyncio
-async def test_listing_has_the_keys_of_old(host: Host) -> None:
+async def test_listing_has_the_keys_of_old_and_more(host: Host) -> None:
     attributes = {"queue_name": "q", "project_name": "p", "node_count": 1}
     job_id = await host.submit({**TRUE, "name": "sim", "attributes": attributes})
     end = await host.ended(job_id)
+    submitted = (await host.status(job_id))["states"][0]
+    assert submitted["state"] == "NEW"
     assert await host.call("GET", f"list_jobs/{host.sid}") == {
         "jobs": [
             {
@@ -57,6 +59,10 @@ async def test_listing_has_the_keys_of_old(host: Host) -> None:
                 "account": "p",
                 "node_count": 1,
                 "endpoint_name": None,
+                "array_id": None,
+                "message": None,
+                "submit_time": submitted["time"],
+                "time": end["time"],
             }
         ]
     }
@@ -125,7 +131,7 @@ async def test_cancel_before_the_scheduler_has_the_job_is_made_good(host: Host, 
             assert go_on.wait(30)
             return super().submit(name, job)
 
-    handover.executors = Slow(tmp_path / "work", handover._report)
+    handover.reports.executors = Slow(tmp_path / "work", handover.reports.take)
     submit = asyncio.create_task(host.shell("sleep 300"))
     await asyncio.to_thread(under_way.wait, 30)
     (listed,) = (await host.call("GET", f"list_jobs/{host.sid}"))["jobs"]

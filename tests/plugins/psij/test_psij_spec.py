@@ -8,9 +8,10 @@ import psij
 import pytest
 
 from orbit_jupyter.plugin import InvalidFieldError
+from orbit_plugins.psij.durations import LONGEST
 from orbit_plugins.psij.here import check_here
 from orbit_plugins.psij.offers import load_psij
-from orbit_plugins.psij.spec import LONGEST, parse_spec
+from orbit_plugins.psij.spec import parse_spec
 from orbit_plugins.psij.translate import custom_attributes, to_psij
 
 OUT, ERR = Path("/tmp/o"), Path("/tmp/e")
@@ -50,6 +51,8 @@ def attributes(executor: str = "slurm", **fields: Any) -> psij.JobAttributes:
         ({"executable": "x", "attributes": {"duration": 0}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": -1}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": True}}, "attributes.duration"),
+        ({"executable": "x", "attributes": {"duration": "30x"}}, "attributes.duration"),
+        ({"executable": "x", "attributes": {"duration": ""}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": "9" * 30}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"duration": "9" * 5000}}, "attributes.duration"),
         ({"executable": "x", "attributes": {"node_count": 0}}, "attributes.node_count"),
@@ -100,7 +103,11 @@ def test_paths_of_a_local_job_must_exist(field: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "seconds"),
-    [(90, 90), ("90", 90), (" 90 ", 90), ("00:01:30", 90), ("2:00:00", 7200), ("100:00:01", 360001), (None, 600)],
+    [
+        *[(90, 90), ("90", 90), (" 90 ", 90), ("00:01:30", 90), ("2:00:00", 7200), ("100:00:01", 360001)],
+        *[("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1-00:00:00", 86400), ("1d", 86400), ("90s", 90)],
+        (None, 600),
+    ],
 )
 def test_duration_is_seconds_or_a_clock(given: Any, seconds: int) -> None:
     assert attributes(attributes={"duration": given}).duration == timedelta(seconds=seconds)

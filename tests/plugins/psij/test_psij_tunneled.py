@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stage import wait_until
 
-from orbit_jupyter.plugin import BadRequestError, ConflictError, InvalidFieldError, UnsupportedError
+from orbit_jupyter.plugin import BadRequestError, ConflictError, InvalidFieldError
 from orbit_plugins.psij import PSIJClient
 
 if TYPE_CHECKING:
@@ -60,14 +64,6 @@ async def test_other_tunnels_are_400(host: Host, tunnel: Any) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("tunnel", ["forward", "reverse"])
-async def test_tunnels_that_are_not_there_yet_say_what_to_do(host: Host, tunnel: str) -> None:
-    with pytest.raises(UnsupportedError, match=f"'{tunnel}' is not there yet; open the tunnel") as refused:
-        await submit(host, spec("-n", "hpc1"), tunnel=tunnel)
-    assert refused.value.status == 501
-
-
-@pytest.mark.asyncio
 async def test_second_job_for_a_live_endpoint_is_409(host: Host) -> None:
     first = await submit(host, spec("-n", "hpc1"), key="k")
     assert await submit(host, spec("-n", "hpc1"), key="k") == first
@@ -82,7 +78,7 @@ async def test_second_job_for_a_live_endpoint_is_409(host: Host) -> None:
 
 @pytest.mark.asyncio
 async def test_tunnel_status_says_that_there_is_none(host: Host) -> None:
-    answer = {"endpoint_name": "hpc1", "status": "no_tunnel", "port": None, "pid": None}
+    answer = {"endpoint_name": "hpc1", "status": "no_tunnel", "port": None, "pid": None, "error": None}
     assert await host.call("GET", "tunnel_status/hpc1") == answer
 
 
@@ -106,3 +102,26 @@ def test_client_returns_a_job_with_the_endpoint_s_name(client: PSIJClient) -> No
     assert dict(job) == {"job_id": job.id, "native_id": job.native_id, "endpoint_name": "hpc1"}
     assert job.wait(30) == "COMPLETED"
     assert client.tunnel_status("hpc1")["status"] == "no_tunnel"
+
+
+@pytest.mark.asyncio
+async def test_request_that_names_no_host_ends_the_job_and_starts_nothing(host: Host, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    asked = {
+        "endpoint_name": "hpc1",
+        "hostname": f"-oProxyCommand=touch {mark}",
+        "bridge_host": "",
+        "bridge_port": 1,
+    }
+    script = """umask 077; mkdir -p ~/.radical/orbit/tunnels; cd ~/.radical/orbit/tunnels
+        printf %s "$ASKED" >a; mv a hpc1.req; sleep 300"""
+    wanted = spec("-n", "hpc1", script=script)
+    submitted = await submit(host, {**wanted, "environment": {"ASKED": json.dumps(asked)}}, tunnel="reverse")
+    assert (await host.ended(submitted["job_id"]))["state"] == "CANCELED"
+    told = await host.status(submitted["job_id"])
+    assert (told["state"], "is no host name" in told["error"]) == ("FAILED", True)
+    folder = Path.home() / ".radical" / "orbit" / "tunnels"
+    await asyncio.to_thread(wait_until, lambda: not list(folder.iterdir()), "nothing is left")
+    status = await host.call("GET", "tunnel_status/hpc1")
+    assert (status["status"], status["error"]) == ("failed", told["error"])
+    assert not mark.exists()
