@@ -286,6 +286,9 @@ def _resources(verb: VerbParser) -> None:
     verb.add_argument(
         "-x", "--executor", metavar="E", help="PSI/J's executor (default: the host's batch system, else local)"
     )
+    verb.add_argument(
+        "--force", action="store_true", help="submit it also where the queue's limits say that it can't run"
+    )
 
 
 def _on(verb: VerbParser) -> None:

@@ -30,7 +30,7 @@ def submit(context: Context, given: argparse.Namespace) -> Outcome:
     endpoint = context.endpoint_name(given.on)
     executor = given.executor or executor_of(context, endpoint)
     jobs, spec = context.jobs(endpoint), job_spec(command, given)
-    job, interrupted = to_its_end(lambda: jobs.submit_job(spec, executor), context.face)
+    job, interrupted = to_its_end(lambda: jobs.submit_job(spec, executor, force=given.force), context.face)
     context.remember(endpoint, job.id)
     data: Row = {"job_id": job.id, "native_id": job.native_id, "endpoint": endpoint, "executor": executor}
     note = f"job {short(job.id)} was submitted to {endpoint} through {executor}, which calls it {job.native_id}"
@@ -65,6 +65,7 @@ def launch(context: Context, given: argparse.Namespace) -> Outcome:
         "node_count": given.nodes,
         "plugins": given.plugins,
         "tunnel": given.tunnel,
+        "force": given.force or None,
     }
     told = {key: value for key, value in wanted.items() if value is not None}
     psij: Any = context.plugin(parent, "psij")

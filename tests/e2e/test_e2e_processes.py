@@ -163,7 +163,7 @@ def test_what_the_client_raises_says_what_the_far_side_said(
 EXITS = [
     (("--plugins", "no-such-plugin"), 1, "no plugin 'no-such-plugin'"),
     (("--name", "bridge"), 4, "Orbit's own routes use it"),
-    (("--tunnel", "forward"), 1, "isn't there yet"),
+    (("--tunnel", "forward"), 1, "tunnel forward needs a login host: give --tunnel-via HOST"),
     (("--url", "ftp://x"), 1, "is no URL of a bridge"),
     (("--nonsense",), 2, "unrecognized arguments"),
     (("--token-file", "/nowhere"), 3, ""),

@@ -347,6 +347,7 @@ class Tunnel(Keys):
     status: Literal["no_tunnel", "pending", "active", "failed", "done"]
     port: int | None
     pid: int | None
+    error: str | None
 
 
 class JobEntry(Keys):

@@ -75,6 +75,7 @@ class AsyncPSIJClient(AsyncPluginClient):
         plugins: str = "default",
         tunnel: str = "auto",
         custom_attributes: dict[str, Any] | None = None,
+        force: bool = False,
         timeout: float | None = None,
         told: Callable[[str], None] = lambda _: None,
     ) -> Any:
@@ -96,6 +97,8 @@ class AsyncPSIJClient(AsyncPluginClient):
             What the endpoint loads, as for ``orbit-endpoint --plugins``.
         tunnel
             How it reaches the bridge: ``none``, ``forward``, ``reverse``, or ``auto``, the first that works.
+        force
+            As for `submit_job`.
         timeout
             Seconds to wait; None: as long as the job waits and runs.
         told
@@ -129,6 +132,7 @@ class AsyncPSIJClient(AsyncPluginClient):
             plugins=plugins,
             tunnel=tunnel,
             custom_attributes=custom_attributes,
+            force=force,
         )
         arrival = Arrival(self, bridge, launched, timeout)
         try:
@@ -153,6 +157,7 @@ class AsyncPSIJClient(AsyncPluginClient):
         tunnel: str = "auto",
         tunnel_via: str | None = None,
         custom_attributes: dict[str, Any] | None = None,
+        force: bool = False,
     ) -> dict[str, Any]:
         """Start another endpoint as a job, as `launch` does, and don't wait for it.
 
@@ -191,6 +196,7 @@ class AsyncPSIJClient(AsyncPluginClient):
             "tunnel": tunnel,
             "tunnel_via": tunnel_via,
             "custom_attributes": custom_attributes or {},
+            "force": force,
         }
         bridge, parent = bridge_of(self.endpoint), self.endpoint.endpoint_id
         async with token_for(name, bridge, parent, executor, duration) as token:

@@ -53,6 +53,7 @@ class PSIJClient(PluginClient):
         plugins: str = "default",
         tunnel: str = "auto",
         custom_attributes: dict[str, Any] | None = None,
+        force: bool = False,
         timeout: float | None = None,
     ) -> EndpointClient:
         """Start another endpoint as a job, wait until it is connected, and return its client.
@@ -71,6 +72,7 @@ class PSIJClient(PluginClient):
             plugins=plugins,
             tunnel=tunnel,
             custom_attributes=custom_attributes,
+            force=force,
         )
         arrival = Arrival(self.aio, bridge, job, timeout)
         try:
@@ -98,6 +100,7 @@ class PSIJClient(PluginClient):
         tunnel: str = "auto",
         tunnel_via: str | None = None,
         custom_attributes: dict[str, Any] | None = None,
+        force: bool = False,
     ) -> Job:
         """Start another endpoint as a job and return a handle on that; the endpoint ends with it."""
         launched = self.aio.launch_job(
@@ -111,6 +114,7 @@ class PSIJClient(PluginClient):
             tunnel=tunnel,
             tunnel_via=tunnel_via,
             custom_attributes=custom_attributes,
+            force=force,
         )
         spec = {"executable": "orbit-endpoint", "arguments": ["--name", name], "name": f"orbit-{name}"}
         return self._submitted(launched, spec)

@@ -49,6 +49,7 @@ class Launch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bridge_url: Name | None = None
     tunnel: Any = "none"
     tunnel_via: Name | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Launches:
         host = self._host()
         name = checked_name(wanted.name, "name", own=host.name)
         token_file, tunnel = token_file_of(name), tunnel_of(wanted)
-        order = Order(Submit(job_spec(wanted, host, token_file), wanted.executor), session, name)
+        order = Order(Submit(job_spec(wanted, host, token_file), wanted.executor, wanted.force), session, name)
         target, id = target_in(wanted.bridge_url, host), token_id(wanted.token)
         child = Child(name=name, job_id="", tunnel=tunnel, target=target, token_id=id)
 
