@@ -60,7 +60,7 @@ async def test_parent_that_tells_of_the_end_ends_the_token(bridge: Bridge, dial_
     assert "revoked" in bye.reason
 
 
-@pytest.mark.parametrize("how", ["another endpoint", "another topic", "another plugin", "another id", "no object"])
+@pytest.mark.parametrize("how", ["another endpoint", "another topic", "another id", "no object"])
 async def test_nobody_else_ends_it(bridge: Bridge, dial_peer: Dial, how: str) -> None:
     token = await made(bridge)
     teller = await dial_peer("hpc2" if how == "another endpoint" else "hpc1")
@@ -69,8 +69,6 @@ async def test_nobody_else_ends_it(bridge: Bridge, dial_peer: Dial, how: str) ->
     event = ended(token)
     if how == "another topic":
         event = ended(token, topic="job_status")
-    elif how == "another plugin":
-        event = ended(token, plugin="mine")
     elif how == "another id":
         event = ended({**token, "id": "../" + token["id"]})
     elif how == "no object":
