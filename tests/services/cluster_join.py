@@ -73,12 +73,12 @@ class Cluster:
         return list(dict.fromkeys(step.kind for step in self.steps))
 
     def processes(self, host: str = "hpc") -> list[psutil.Process]:
-        """Return the endpoints of the user, children included."""
+        """Return the endpoints of the user that were joined: others of the session are left alone."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 ours = process.uids().real == self.account(host).uid
-                if ours and "orbit_jupyter.endpoint" in process.cmdline():
+                if ours and {"orbit_jupyter.endpoint", "--through"} <= set(process.cmdline()):
                     found.append(process)
         return found
 
@@ -116,7 +116,7 @@ class Cluster:
         return [token["name"] for token in self.bridge.call("GET", "/tokens")["tokens"]]
 
     def until_gone(self, host: str = "hpc") -> None:
-        """Wait until the user has no endpoint any more."""
+        """Wait until the user has no endpoint any more that was joined."""
         wait_until(lambda: not self.processes(host), "the endpoint has ended")
 
     def close(self) -> None:

@@ -111,5 +111,6 @@ def user_endpoints(
 @pytest.fixture(scope="session")
 def login_endpoint(lab: Server, user_endpoints: UserEndpoints) -> Iterator[str]:
     """Run an endpoint of the ordinary user on the login node; return its name."""
-    with user_endpoints.run(lab, "hpc1"):
+    # The homes of endpoints are folders of their own: what `join` leaves in the user's home is looked at.
+    with user_endpoints.run(lab, "hpc1", home=user_endpoints.account.home / "login"):
         yield "hpc1"

@@ -13,10 +13,10 @@ def test_endpoint_on_the_login_node_is_the_users(
 ) -> None:
     with lab.client() as client:
         sysinfo = client[login_endpoint].sysinfo
-        assert sysinfo.homedir() == str(user_endpoints.account.home)
+        assert sysinfo.homedir() == str(user_endpoints.account.home / "login")
         role = sysinfo.host_role()
         assert (role["role"], role["scheduler"]) == ("login", "slurm")
-    state = user_endpoints.account.home / ".radical" / "orbit" / "state" / login_endpoint
+    state = user_endpoints.account.home / "login" / ".radical" / "orbit" / "state" / login_endpoint
     assert state.stat().st_uid == user_endpoints.account.uid
 
 

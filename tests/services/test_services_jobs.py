@@ -25,7 +25,7 @@ BATCH = {"queue_name": "batch", "duration": 600}
 @pytest.fixture(scope="module")
 def endpoint(lab: Server, user_endpoints: UserEndpoints) -> Iterator[str]:
     """Run an endpoint on the login node that looks every second; return its name."""
-    with user_endpoints.run(lab, "jobs1", **POLL):
+    with user_endpoints.run(lab, "jobs1", home=user_endpoints.account.home / "jobs1", **POLL):
         yield "jobs1"
 
 
@@ -303,7 +303,7 @@ def test_killed_endpoint_loses_none_of_fifty_jobs(
 ) -> None:
     home = user_endpoints.account.home / "fifty"
     user_endpoints.account.write("fifty/.keep", "")
-    go_on = user_endpoints.account.home / "go-on"
+    go_on = user_endpoints.account.home / "fifty-go-on"
     script = f"while [ ! -e {go_on} ]; do sleep 0.5; done; echo $0; exit $(($0 % 3))"
     codes: dict[str, int] = {}
     with user_endpoints.run(lab, "fifty", home=home, **POLL) as process:
@@ -326,7 +326,7 @@ def test_killed_endpoint_loses_none_of_fifty_jobs(
             seen.set()
 
     bridge.register_callback("fifty", "psij", "job_status", take)
-    user_endpoints.account.write("go-on", "")  # some end while nobody looks
+    user_endpoints.account.write("fifty-go-on", "")  # some end while nobody looks
     with user_endpoints.run(lab, "fifty", home=home, **POLL):
         psij = bridge["fifty"].psij
         assert {job["job_id"]: job["native_id"] for job in psij.list_jobs()["jobs"]} == before

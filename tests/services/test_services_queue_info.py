@@ -193,7 +193,8 @@ def within_its_deadline(call: Callable[..., Any]) -> PluginError:
 def test_while_the_controller_hangs_calls_end_and_the_endpoint_goes_on(
     lab: Server, bridge: BridgeClient, slurm: SlurmCluster, user_endpoints: UserEndpoints
 ) -> None:
-    with user_endpoints.run(lab, "hpc-hang", RADICAL_ORBIT_BATCH_TIMEOUT="3"):
+    home = user_endpoints.account.home / "hang"
+    with user_endpoints.run(lab, "hpc-hang", home=home, RADICAL_ORBIT_BATCH_TIMEOUT="3"):
         endpoint = bridge["hpc-hang"]
         queues = cast(QueueInfoClient, endpoint.get_plugin("queue_info"))
         known = queues.get_info(force=True)
