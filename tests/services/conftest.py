@@ -112,5 +112,5 @@ def user_endpoints(
 def login_endpoint(lab: Server, user_endpoints: UserEndpoints) -> Iterator[str]:
     """Run an endpoint of the ordinary user on the login node; return its name."""
     # The homes of endpoints are folders of their own: what `join` leaves in the user's home is looked at.
-    with user_endpoints.run(lab, "hpc1", home=user_endpoints.account.home / "login"):
-        yield "hpc1"
+    with user_endpoints.run(lab, "login", home=user_endpoints.account.home / "login"):
+        yield "login"
