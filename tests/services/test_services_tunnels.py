@@ -119,8 +119,12 @@ def login(
         finally:
             for child in children_of(account.uid):
                 child.terminate()
-            gone = lambda: not any(name.startswith("hpc1.") for name in client.list_endpoints())  # noqa: E731
-            wait_until(gone, "the children are gone")
+            wait_until(lambda: not children(client), "the children are gone")
+
+
+def children(client: BridgeClient) -> list[str]:
+    """Return the endpoints that are connected and that an endpoint `hpc1` has launched."""
+    return [name for name in client.list_endpoints() if name.startswith("hpc1.")]
 
 
 def children_of(uid: int, name: str = "hpc1.") -> list[psutil.Process]:
@@ -154,7 +158,7 @@ def test_endpoint_is_launched_called_and_ended(login: Login, tunnel: str, execut
     assert token["parent"] == "hpc1"
     (job,) = login.psij.list_jobs()["jobs"]
     login.psij.cancel_job(job["job_id"])
-    wait_until(lambda: login.client.list_endpoints() == ["hpc1"], "the child is gone")
+    wait_until(lambda: not children(login.client), "the child is gone")
     login.nothing_left()
     assert login.psij.tunnel_status("hpc1.1")["status"] == ("no_tunnel" if tunnel == "none" else "done")
 
