@@ -56,6 +56,10 @@ class Login:
         assert isinstance(plugin, PSIJClient)
         return plugin
 
+    def __post_init__(self) -> None:
+        # A test before may have ended its endpoint before that could tell of its children's end.
+        self.before = self._tokens()
+
     @property
     def orbit(self) -> Path:
         return self.home / ".radical" / "orbit"
@@ -75,8 +79,12 @@ class Login:
         for folder in ("tunnels", "endpoints", "state/hpc1/psij/children"):
             with contextlib.suppress(FileNotFoundError):
                 names += [str(path) for path in (self.orbit / folder).iterdir()]
+        return names + [f"token of {name}" for id, name in self._tokens().items() if id not in self.before]
+
+    def _tokens(self) -> dict[str, str]:
+        """Return the names of tokens for one life, by their ids."""
         tokens = self.client.call("GET", "/tokens")["tokens"]
-        return names + [f"token of {token['name']}" for token in tokens if token["parent"] is not None]
+        return {token["id"]: token["name"] for token in tokens if token["parent"] is not None}
 
     def gone(self, name: str) -> None:
         """Wait until an endpoint is gone."""
