@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from orbit_jupyter.link import orbit_home
-from orbit_jupyter.ssh import PROGRAM_VARIABLE, check_login
+from orbit_jupyter.ssh import PROGRAM_VARIABLE, check_login, ssh_options, ssh_program
 
 from .asking import Ask, Desk
 from .errors import JoinError
@@ -96,13 +95,13 @@ class Master:
         log = self.folder / f"{self.key}.log"
         asks_nothing = ("-o", "BatchMode=yes") if ask is None else ()
         command = [
-            *_program(),
+            *ssh_program(),
             *("-M", "-N", "-f", "-T", "-x", "-S", _literal(self.path)),
-            *_options(ControlMaster="yes", ControlPersist="yes", RemoteCommand="none", PermitLocalCommand="no"),
-            *_options(ClearAllForwardings="yes", UpdateHostKeys="no"),
+            *ssh_options(ControlMaster="yes", ControlPersist="yes", RemoteCommand="none", PermitLocalCommand="no"),
+            *ssh_options(ClearAllForwardings="yes", UpdateHostKeys="no"),
             *asks_nothing,
             *self.options,
-            *_options(ConnectTimeout=CONNECT_TIME, ServerAliveInterval=ALIVE, ServerAliveCountMax=ALIVE_COUNT),
+            *ssh_options(ConnectTimeout=CONNECT_TIME, ServerAliveInterval=ALIVE, ServerAliveCountMax=ALIVE_COUNT),
             "--",
             self.host,
         ]
@@ -164,8 +163,8 @@ class Master:
 
     def _command(self, *arguments: str) -> list[str]:
         """Return a command line that works over the master or not at all: it knows no other way to any host."""
-        nothing_else = _options(ControlMaster="no", ProxyCommand="false", BatchMode="yes", LogLevel="ERROR")
-        return [_program()[0], "-F", "/dev/null", "-T", "-S", _literal(self.path), *nothing_else, *arguments]
+        nothing_else = ssh_options(ControlMaster="no", ProxyCommand="false", BatchMode="yes", LogLevel="ERROR")
+        return [ssh_program()[0], "-F", "/dev/null", "-T", "-S", _literal(self.path), *nothing_else, *arguments]
 
     def _control(self, word: str, *arguments: str) -> str:
         command = self._command("-O", word, *arguments, "master")
@@ -222,14 +221,6 @@ class Master:
         finally:
             _kill(process)
         return process.returncode, out, complaints.decode(errors="replace").strip()
-
-
-def _program() -> list[str]:
-    return shlex.split(os.environ.get(PROGRAM_VARIABLE, "")) or ["ssh"]
-
-
-def _options(**options: object) -> list[str]:
-    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
 def _literal(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from .forward import Forward, LocalForward, RemoteForward, check_target
 from .hosts import check_host, check_login
-from .program import PROGRAM_VARIABLE, ssh_command
+from .program import PROGRAM_VARIABLE, ssh_command, ssh_options, ssh_program
 from .rendezvous import Rendezvous, Request, RequestError
 from .trouble import TunnelError, explain
 from .tunnel import Tunnel, TunnelState
@@ -23,4 +23,6 @@ __all__ = [
     "check_target",
     "explain",
     "ssh_command",
+    "ssh_options",
+    "ssh_program",
 ]

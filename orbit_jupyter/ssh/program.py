@@ -40,7 +40,7 @@ def ssh_command(login: str, *arguments: str, control_path: str = "none") -> list
         The login isn't one, or the variable can't be read.
     """
     check_login(login)
-    program, *more = _words()
+    program, *more = ssh_program()
     # An option counts where it is given first: these before all that the user says, the others behind.
     insist = {
         "StrictHostKeyChecking": _host_key_checking([program, *more], login),
@@ -50,10 +50,28 @@ def ssh_command(login: str, *arguments: str, control_path: str = "none") -> list
         "ControlPath": control_path,
     }
     usual = {"ConnectTimeout": CONNECT_TIME, "ServerAliveInterval": ALIVE, "ServerAliveCountMax": ALIVE_COUNT}
-    return [program, *_options(insist), *more, *_options(usual), "-T", "-x", "-a", *arguments, "--", login]
+    return [
+        program,
+        *ssh_options(**insist),
+        *more,
+        *ssh_options(**usual),
+        "-T",
+        "-x",
+        "-a",
+        *arguments,
+        "--",
+        login,
+    ]
 
 
-def _words() -> list[str]:
+def ssh_program() -> list[str]:
+    """Return the ssh program and the options that the user gives it always.
+
+    Raises
+    ------
+    ValueError
+        `PROGRAM_VARIABLE` can't be read.
+    """
     given = os.environ.get(PROGRAM_VARIABLE, "")
     try:
         return shlex.split(given) or ["ssh"]
@@ -61,7 +79,8 @@ def _words() -> list[str]:
         raise ValueError(f"{PROGRAM_VARIABLE}={given!r} can't be read: {error}") from None
 
 
-def _options(options: dict[str, str] | dict[str, int]) -> list[str]:
+def ssh_options(**options: object) -> list[str]:
+    """Return options of ssh's configuration as its command line has them."""
     return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 import orbit_jupyter
+from orbit_jupyter.link.address import LOOPBACK
 from orbit_jupyter.plugin import BadRequestError, InvalidFieldError, check_name
 from orbit_jupyter.ssh import check_login
 from orbit_jupyter.state import write_whole
@@ -28,8 +29,6 @@ PYTHON_VARIABLE = "RADICAL_ORBIT_PYTHON"
 """The Python that the wrapper starts the endpoint by."""
 
 TOKEN_VARIABLE = "RADICAL_ORBIT_ENDPOINT_TOKEN"  # noqa: S105 - the name of a variable
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+$", max_length=4096)]
 
@@ -72,7 +71,7 @@ class Host:
         What works here works for jobs here. From other machines a loopback address, which a tunnel has, leads
         nowhere.
         """
-        elsewhere = executor != "local" and urlsplit(self.dialled).hostname in _LOOPBACK
+        elsewhere = executor != "local" and urlsplit(self.dialled).hostname in LOOPBACK
         return (self.told or self.dialled) if elsewhere else (self.dialled or self.told)
 
 
