@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
 
-_CLOCK = re.compile(r"^(?:(\d+)-)?(\d+):([0-5]?\d):([0-5]?\d)$")
-_UNITS = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+from orbit_jupyter.plugin.durations import written_seconds
 
 
 def seconds_of(text: str) -> int:
@@ -19,13 +17,11 @@ def seconds_of(text: str) -> int:
     argparse.ArgumentTypeError
         If it is none of these, or nothing.
     """
-    match = _CLOCK.match(text) or _UNITS.match(text)
-    if match is None:
+    total = written_seconds(text)
+    if total is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no length of time; write it like 90s, 10m, 1h30m or HH:MM:SS"
         )
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if total == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no time at all")
     return total

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from orbit_jupyter.plugin.durations import written_seconds
 
 LONGEST = 10 * 366 * 86400
 """Seconds of the longest duration."""
-
-_CLOCK = re.compile(r"(?:(\d{1,6})-)?(\d{1,9}):([0-5]?\d):([0-5]?\d)")
-_UNITS = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
 
 _WITH_UNITS = r"\d+d(\d+h)?(\d+m)?(\d+s)?|\d+h(\d+m)?(\d+s)?|\d+m(\d+s)?|\d+s"
 PATTERN = rf"^\s*(\d+|(\d+-)?\d+:[0-5]?\d:[0-5]?\d|{_WITH_UNITS})\s*$"
@@ -34,10 +31,9 @@ def seconds_of(given: int | str) -> int:
         text = given.strip()
         if len(text) > 40:  # Python itself refuses to read numbers without end
             raise ValueError(f"{text[:40]!r}… is neither seconds nor HH:MM:SS, nor like 30m or 1h30m")
-        match = _CLOCK.fullmatch(text) or (_UNITS.fullmatch(text) if text else None)
-        if match is not None:
-            days, hours, minutes, rest = (int(part or 0) for part in match.groups())
-            seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
+        written = written_seconds(text) if text else None
+        if written is not None:
+            seconds = written
         elif text.isascii() and text.isdecimal():
             seconds = int(text)
         else:
