@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tarfile
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from stage import Server, endpoint, server
+from stage import Server, end, endpoint, server
 
 RELEASE = "0.2.0"
 
@@ -124,11 +122,4 @@ def seed_endpoint(
 
     yield start
     for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)

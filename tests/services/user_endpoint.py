@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from service_folder import ServiceFolder
 from session_accounts import Account, as_user
-from stage import Server
+from stage import Server, end
 from user_python import UserPython
 
 
@@ -75,15 +74,3 @@ class UserEndpoints:
             raise
         finally:
             end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End an endpoint, also one that doesn't want to."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
