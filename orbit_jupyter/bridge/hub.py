@@ -95,8 +95,7 @@ class Hub:
         self.own_call: Callable[[Call, Answer], Onward | None] = _no_routes
         self.clients: set[Link] = set()
         self.observers: list[Observer] = []
-        self.event_observers: list[Callable[[str, int], None]] = []  # take an endpoint's name and how many came
-        self.event_readers: list[Callable[[Entry, Event], None]] = []  # take each event that is new
+        self.event_observers: list[Callable[[Entry, list[Event]], None]] = []  # take those of a frame that are new
         self.goodbye_observers: list[Callable[[Entry], None]] = []  # take an endpoint that won't come back
         self.sessions = Sessions()
         self.resume_for = 0.0  # seconds that connections outlive their sockets
@@ -383,10 +382,7 @@ class Hub:
             return
         gap, new = self._received.new(entry.name, frame)
         for observe in self.event_observers:
-            observe(entry.name, len(new))
-        for read in self.event_readers:
-            for event in new:
-                read(entry, event)
+            observe(entry, new)
         if gap:
             log.warning("%d events of endpoint %s are lost", gap, entry.name)
             new = [gap_event(gap), *new]

@@ -41,12 +41,15 @@ class Lives:
     def __init__(self, hub: Hub, tokens: TokenStore) -> None:
         self._hub, self._tokens = hub, tokens
         self._tasks: set[asyncio.Task[None]] = set()
-        hub.event_readers.append(self._on_event)
+        hub.event_observers.append(self._on_events)
         hub.goodbye_observers.append(self._on_goodbye)
 
-    def _on_event(self, entry: Entry, event: Event) -> None:
-        if event.topic != TOPIC:
-            return
+    def _on_events(self, entry: Entry, events: list[Event]) -> None:
+        for event in events:
+            if event.topic == TOPIC:
+                self._on_end(entry, event)
+
+    def _on_end(self, entry: Entry, event: Event) -> None:
         try:
             ended = msgspec.json.decode(event.data, type=_Ended)
         except msgspec.DecodeError:

@@ -89,7 +89,7 @@ class BridgeMetrics:
         self._seen: set[str] = set()
         self._shown = False
         hub.observers.append(self.count)
-        hub.event_observers.append(self.count_events)
+        hub.event_observers.append(lambda entry, new: self.count_events(entry.name, len(new)))
 
     def register(self) -> None:
         """Show the numbers on ``/metrics`` from now on."""

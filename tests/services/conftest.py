@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from service_end import MARK
@@ -15,6 +16,9 @@ from stage import Server, server
 from system_packages import complaint
 from user_endpoint import UserEndpoints
 from user_python import UserPython, make_user_python
+
+from orbit_jupyter.client import BridgeClient
+from orbit_plugins.queue_info import QueueInfoClient
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks
@@ -114,3 +118,16 @@ def login_endpoint(lab: Server, user_endpoints: UserEndpoints) -> Iterator[str]:
     # The homes of endpoints are folders of their own: what `join` leaves in the user's home is looked at.
     with user_endpoints.run(lab, "login", home=user_endpoints.account.home / "login"):
         yield "login"
+
+
+@pytest.fixture
+def bridge(lab: Server) -> Iterator[BridgeClient]:
+    """Return a client of the bridge."""
+    with lab.client() as client:
+        yield client
+
+
+@pytest.fixture
+def queues(bridge: BridgeClient, slurm: SlurmCluster, login_endpoint: str) -> QueueInfoClient:
+    """Return the client of `queue_info` on the login node."""
+    return cast(QueueInfoClient, bridge[login_endpoint].get_plugin("queue_info"))

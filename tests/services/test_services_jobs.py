@@ -30,13 +30,6 @@ def endpoint(lab: Server, user_endpoints: UserEndpoints) -> Iterator[str]:
 
 
 @pytest.fixture
-def bridge(lab: Server) -> Iterator[BridgeClient]:
-    """Return a client of the bridge."""
-    with lab.client() as client:
-        yield client
-
-
-@pytest.fixture
 def psij(bridge: BridgeClient, slurm: SlurmCluster, endpoint: str) -> PSIJClient:
     """Return the plugin's client."""
     found: PSIJClient = bridge[endpoint].psij

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -18,19 +18,6 @@ from user_python import UserPython
 from orbit_jupyter.client import BridgeClient
 from orbit_jupyter.plugin import ConflictError, ForbiddenError, PluginError, ResourceNotFoundError
 from orbit_plugins.queue_info import QueueInfoClient
-
-
-@pytest.fixture
-def bridge(lab: Server) -> Iterator[BridgeClient]:
-    """Return a client of the bridge."""
-    with lab.client() as client:
-        yield client
-
-
-@pytest.fixture
-def queues(bridge: BridgeClient, slurm: SlurmCluster, login_endpoint: str) -> QueueInfoClient:
-    """Return the plugin's client on the login node."""
-    return cast(QueueInfoClient, bridge[login_endpoint].get_plugin("queue_info"))
 
 
 def listed(queues: QueueInfoClient, job_id: str, user: str | None = None) -> dict[str, Any] | None:

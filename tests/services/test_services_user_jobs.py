@@ -21,22 +21,9 @@ SOON = 60.0
 
 
 @pytest.fixture
-def bridge(lab: Server) -> Iterator[BridgeClient]:
-    """Return a client of the bridge."""
-    with lab.client() as client:
-        yield client
-
-
-@pytest.fixture
 def psij(bridge: BridgeClient, slurm: SlurmCluster, login_endpoint: str) -> PSIJClient:
     """Return the client of the plugin on the login node that submits."""
     return cast(PSIJClient, bridge[login_endpoint].get_plugin("psij"))
-
-
-@pytest.fixture
-def queues(bridge: BridgeClient, slurm: SlurmCluster, login_endpoint: str) -> QueueInfoClient:
-    """Return the client of the plugin there that asks the scheduler."""
-    return cast(QueueInfoClient, bridge[login_endpoint].get_plugin("queue_info"))
 
 
 def shell(script: str, queue: str = "batch", **more: Any) -> dict[str, Any]:

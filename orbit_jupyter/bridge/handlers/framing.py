@@ -1,6 +1,6 @@
 """Tornado's WebSocket, with fewer turns of the loop: frames are read many at a time, and written together.
 
-Both replace a part of Tornado's that isn't public. Where another release lacks it, its own way goes on working.
+Reading replaces a method of Tornado's that isn't public: a release that no longer calls it reads in its own way.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class Protocol(WebSocketProtocol13):
         if self.stream.writing():
             return False
         framed = b"".join(part for message in messages for part in (_head(len(message)), message))
-        self._wire_bytes_out += len(framed)
         self.stream.write(framed)
         return True
 
