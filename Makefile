@@ -35,7 +35,7 @@ demo: $(VENV)/with-demo
 	@$(BIN)/python demo/run.py $(if $(HEADLESS),--headless)
 
 test: $(VENV)/with-test
-	$(BIN)/python -m pytest -m "not services" $(ARGS)
+	$(BIN)/python -m pytest -m "not services and not ui" $(ARGS)
 
 test-services: $(VENV)/with-test
 	@$(BIN)/python tests/services/system_packages.py
@@ -48,7 +48,7 @@ SEED ?= $(shell date +%s)
 soak: $(VENV)/with-test
 	@echo "SEED=$(SEED) ROUNDS=$(ROUNDS)"
 	ORBIT_SOAK=1 ORBIT_ROUNDS=$(ROUNDS) ORBIT_SEED=$(SEED) \
-	  $(BIN)/python -m pytest -m "not services" -s tests/faults tests/plugins/psij/test_psij_killed.py $(ARGS)
+	  $(BIN)/python -m pytest -m "not services and not ui" -s tests/faults tests/plugins/psij/test_psij_killed.py $(ARGS)
 
 check: $(VENV)/with-dev
 	$(BIN)/ruff format --check .

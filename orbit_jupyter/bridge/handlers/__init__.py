@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .events import EventsHandler
-from .page import PageHandler
+from .page import PageHandler, StaticHandler
 from .proxy import ProxyHandler
 from .sockets import ClientSocket, RegisterSocket
 from .upload import LongBody, UploadHandler
@@ -15,6 +15,7 @@ HANDLERS: list[tuple[str, Any]] = [
     (r"/orbit/events", EventsHandler),
     (r"/orbit/register", RegisterSocket),
     (r"/orbit/client", ClientSocket),
+    (r"/orbit/static/([^/]+)", StaticHandler),
     (r"/orbit/(.+)", ProxyHandler),
 ]
 
@@ -26,5 +27,6 @@ __all__ = [
     "PageHandler",
     "ProxyHandler",
     "RegisterSocket",
+    "StaticHandler",
     "UploadHandler",
 ]

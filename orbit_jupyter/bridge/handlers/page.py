@@ -1,29 +1,44 @@
-"""``GET /orbit/``: the endpoints as a plain page."""
+"""``GET /orbit/``: the Explorer page, and the files that it is made of."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from html import escape
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
+from tornado.escape import xhtml_escape
 
-from ..registry import Entry
+from orbit_jupyter.protocol import ResourceNotFoundError
+
 from .base import OrbitMixin
 
-_STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
-h1 { font-size: 1.2rem; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-th { font-size: .75rem; text-transform: uppercase; letter-spacing: .05em; opacity: .7; }
-code { font-size: .9em; } .present::before { content: "● "; color: #188038; }
-.suspect::before { content: "◌ "; color: #b06000; } .reason { opacity: .75; font-size: .9em; }
-@media (prefers-color-scheme: dark) { body { background: #111; color: #ddd; } }
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Orbit</title>
+<base href="{base}">
+<link rel="stylesheet" href="static/explorer-style.css">
+<script type="module" src="static/explorer.js"></script>
+<body><noscript>This page needs JavaScript; <code>jupyter orbit</code> has the same in a terminal.</noscript>{missing}
 """
+
+_MISSING = """<p>The Explorer isn't built here: this is a checkout that was installed with <code>ORBIT_SKIP_JS=1</code>.
+Install Orbit again without it, with Node 20 or newer on the PATH.</p>"""
+
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+
+_STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
+)
 
 
 class PageHandler(OrbitMixin, JupyterHandler):
-    """A page without a script: it shows what there is now."""
+    """The page; all it shows comes over its WebSocket."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -32,34 +47,46 @@ class PageHandler(OrbitMixin, JupyterHandler):
         self.xsrf_token  # noqa: B018 - reading it sets the cookie that later requests of this browser need
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-cache")
-        rows = "".join(_row(entry) for entry in self.orbit.hub.registry) or _EMPTY
-        self.finish(
-            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>Orbit</title><style>{_STYLE}</style><h1>Orbit: endpoints of this bridge</h1>"
-            "<table><tr><th>Endpoint<th>State<th>Host<th>Plugins<th>Connected since</tr>"
-            f"{rows}</table><p>Join one from another machine: <code>orbit-endpoint --name NAME --url "
-            f"{escape(self.orbit.hub.url)}</code> with a token of <code>jupyter orbit token create NAME</code></p>"
-        )
+        missing = "" if _files() else _MISSING
+        self.finish(_PAGE.format(base=xhtml_escape(self.orbit.base_path), missing=missing))
 
     @property
     def content_security_policy(self) -> str:
-        """Nothing but the page's own style."""
-        return "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+        """Nothing but the page's own files and the bridge."""
+        return _STRICT
 
 
-_EMPTY = "<tr><td colspan=5>No endpoint is connected yet.</tr>"
+class StaticHandler(OrbitMixin, JupyterHandler):
+    """The renderer's files, which come with the package."""
+
+    @web.authenticated
+    async def get(self, name: str) -> None:
+        self.require(await self.principal(), "read")
+        file = _files().get(name)
+        if file is None:
+            raise ResourceNotFoundError(f"there is no file {name!r} of the renderer")
+        body = file.read_bytes()
+        self.set_header("Content-Type", _TYPES[file.suffix])
+        self.set_header("X-Content-Type-Options", "nosniff")
+        # Asked for anew each time, answered with 304 where it hasn't changed.
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Etag", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+        else:
+            self.finish(body)
 
 
-def _row(entry: Entry) -> str:
-    facts = entry.hello.host
-    since = datetime.fromtimestamp(entry.since, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    plugins = "<br>".join(
-        f"<code>{escape(name)}</code>"
-        if info.enabled
-        else f"<code>{escape(name)}</code> <span class=reason>not loaded: {escape(info.error or '')}</span>"
-        for name, info in entry.plugins.items()
-    )
-    return (
-        f"<tr><td><b>{escape(entry.name)}</b><td class={escape(entry.state)}>{escape(entry.state)}"
-        f"<td>{escape(facts.user)}@{escape(facts.hostname)}<br>{escape(facts.role)}<td>{plugins}<td>{since}</tr>"
-    )
+@cache
+def _folder() -> Path | None:
+    # By its place alone: the package with the widgets isn't for this process.
+    found = find_spec("orbit_jupyter_widgets")
+    return Path(found.origin).parent / "static" if found is not None and found.origin else None
+
+
+def _files() -> dict[str, Path]:
+    folder = _folder()
+    if folder is None or not folder.is_dir():
+        return {}
+    return {file.name: file for file in folder.iterdir() if file.suffix in _TYPES}

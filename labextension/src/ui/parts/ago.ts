@@ -1,0 +1,43 @@
+/** How long something has lasted, which goes on by itself. */
+
+import { html, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+
+import { OrbitElement } from '../element.js';
+import type { Unwatch } from '../state/value.js';
+import { duration } from './format.js';
+
+const shown = new Set<Ago>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+@customElement('orbit-ago')
+export class Ago extends OrbitElement {
+  static override styles = [];
+
+  /** Milliseconds since the epoch. */
+  @property({ type: Number }) since = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    shown.add(this);
+    // One clock for all of them; a hidden page's are drawn when it is seen again.
+    timer ??= setInterval(() => shown.forEach(one => one.requestUpdate()), 1000);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    shown.delete(this);
+    if (shown.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  }
+
+  protected override start(): Unwatch[] {
+    return [];
+  }
+
+  override render(): TemplateResult {
+    return html`${this.since ? duration((Date.now() - this.since) / 1000) : '–'}`;
+  }
+}

@@ -1,0 +1,119 @@
+/** Which endpoints there are, and which there were: one that is lost stays in sight until it is back or dismissed. */
+
+import type { Channel } from '../channel/channel.js';
+import type { EndpointInfo, PluginInfo } from '../wire/types.js';
+import { Value } from './value.js';
+
+export interface Endpoint {
+  name: string;
+  /** `gone`: the bridge no longer knows it. */
+  state: 'present' | 'suspect' | 'lost' | 'gone';
+  /** Milliseconds since the epoch: when it came, or when it went. */
+  since: number;
+  /** Milliseconds; null: not measured yet. */
+  roundTrip: number | null;
+  user: string;
+  owner: string;
+  hostname: string;
+  role: string;
+  scheduler: string;
+  jobId: string;
+  plugins: ReadonlyMap<string, PluginInfo>;
+  /** Name of the endpoint that it was launched from, where that shows in its name. */
+  parent: string;
+}
+
+export class Endpoints {
+  readonly all = new Value<ReadonlyMap<string, Endpoint>>(new Map());
+
+  constructor(channel: Channel) {
+    channel.topology.watch(now => this.see(now));
+    this.see(channel.topology.value);
+  }
+
+  dismiss(name: string): void {
+    const next = new Map(this.all.value);
+    if (next.get(name)?.state === 'gone') {
+      next.delete(name);
+      this.all.set(next);
+    }
+  }
+
+  /** The endpoint's first plugin of a kind that can be called, whatever its instance is called. */
+  plugin(endpoint: string, type: string): string | undefined {
+    for (const [name, info] of this.all.value.get(endpoint)?.plugins ?? []) {
+      if (info.type === type && info.enabled !== false) {
+        return name;
+      }
+    }
+    return undefined;
+  }
+
+  /** All plugins of a kind that can be called now. */
+  withPlugin(type: string): { endpoint: string; plugin: string }[] {
+    const found = [];
+    for (const one of this.all.value.values()) {
+      for (const [plugin, info] of one.plugins) {
+        if (one.state !== 'gone' && info.type === type && info.enabled !== false) {
+          found.push({ endpoint: one.name, plugin });
+        }
+      }
+    }
+    return found;
+  }
+
+  private see(topology: ReadonlyMap<string, EndpointInfo>): void {
+    const next = new Map<string, Endpoint>();
+    for (const [name, info] of topology) {
+      next.set(name, endpointOf(name, info, topology));
+    }
+    for (const [name, before] of this.all.value) {
+      if (!next.has(name)) {
+        next.set(name, before.state === 'gone' ? before : { ...before, state: 'gone', since: Date.now() });
+      }
+    }
+    this.all.set(next);
+  }
+}
+
+function endpointOf(name: string, info: EndpointInfo, all: ReadonlyMap<string, unknown>): Endpoint {
+  const facts = info.endpoint;
+  const text = (key: string) => (facts[key] === null || facts[key] === undefined ? '' : String(facts[key]));
+  const state = text('state');
+  const trip: unknown = facts['round_trip'];
+  return {
+    name,
+    state: state === 'suspect' || state === 'lost' ? state : 'present',
+    since: Number(facts['since'] ?? 0) * 1000,
+    roundTrip: typeof trip === 'number' ? trip * 1000 : null,
+    user: text('user'),
+    owner: text('owner'),
+    hostname: text('hostname'),
+    role: text('role'),
+    scheduler: text('scheduler'),
+    jobId: text('job_id'),
+    plugins: new Map(Object.entries(info.plugins)),
+    parent: parentOf(name, all),
+  };
+}
+
+/** `hpc1.2` was launched from `hpc1`, as radical.orbit names them. */
+function parentOf(name: string, all: ReadonlyMap<string, unknown>): string {
+  for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
+    if (all.has(name.slice(0, dot))) {
+      return name.slice(0, dot);
+    }
+  }
+  return '';
+}
+
+const known = new WeakMap<Channel, Endpoints>();
+
+/** Return what all views of a page share. */
+export function endpointsOf(channel: Channel): Endpoints {
+  let mine = known.get(channel);
+  if (!mine) {
+    known.set(channel, (mine = new Endpoints(channel)));
+  }
+  return mine;
+}

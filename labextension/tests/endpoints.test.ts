@@ -1,0 +1,52 @@
+import { html } from 'lit';
+import { expect, test } from 'vitest';
+
+import '../src/ui/views/endpoints.js';
+import type { View } from '../src/ui/wire/types.js';
+import { FakeChannel } from './fake-channel.js';
+import { all, mount, settled, textOf } from './mount.js';
+
+test('an endpoint shows its plugins, and a click opens one', async () => {
+  const channel = new FakeChannel().endpoint('hpc1', { psij: { ui_config: { title: 'PsiJ Jobs' } } });
+  const opened: View[] = [];
+  const tree = await mount(
+    html`<orbit-endpoints
+      .channel=${channel}
+      @orbit-open=${(event: CustomEvent<View>) => opened.push(event.detail)}
+    ></orbit-endpoints>`,
+  );
+  all(tree, 'button')
+    .find(button => button.textContent.includes('PsiJ Jobs'))!
+    .click();
+  expect(opened).toEqual([{ view: 'jobs', endpoint: 'hpc1', plugin: 'psij' }]);
+});
+
+test('an endpoint that goes away stays in sight as lost, until it is dismissed', async () => {
+  const channel = new FakeChannel().endpoint('hpc1');
+  const tree = await mount(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
+  channel.topology.set(new Map());
+  await settled();
+  expect(textOf(tree)).toContain('lost');
+  all(tree, 'button.link')[0]!.click();
+  await settled();
+  expect(textOf(tree)).toContain('No endpoint is connected yet');
+});
+
+test('a name that is markup is shown as text', async () => {
+  const name = '<img src=x onerror=alert(1)>';
+  const channel = new FakeChannel().endpoint('hpc1', { bad: { ui_config: { title: name } } }, { hostname: name });
+  const tree = await mount(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
+  expect(textOf(tree)).toContain(name);
+  expect(all(tree, 'img')).toEqual([]);
+});
+
+test('a tree that is taken away leaves no listener behind', async () => {
+  const channel = new FakeChannel().endpoint('hpc1');
+  await mount(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
+  const { endpointsOf } = await import('../src/ui/state/endpoints.js');
+  const watched = endpointsOf(channel).all.watched;
+  const again = await mount<HTMLElement>(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
+  expect(endpointsOf(channel).all.watched).toBe(watched + 1);
+  again.remove();
+  expect(endpointsOf(channel).all.watched).toBe(watched);
+});
