@@ -91,8 +91,9 @@ class Writer:
 
     def frame(self, described: inspect.StructType) -> None:
         """Declare a frame: a tuple that begins with its tag."""
-        tuple_type = self._tuple(described.fields, "", f"tag: '{described.tag}'")
-        self.declared[f"{described.cls.__name__}Frame"] = f"export type {described.cls.__name__}Frame = {tuple_type};"
+        name = f"{described.cls.__name__}Frame"
+        fields = self._tuple(described.fields, "", f"tag: '{described.tag}'")
+        self.declared[name] = f"export type {name} = {fields};"
 
     def _tuple(self, fields: tuple[inspect.Field, ...], prefix: str, first: str = "") -> str:
         # What an older writer has left out may be missing at the end.

@@ -19,6 +19,7 @@ from orbit_jupyter.protocol import ForbiddenError, OrbitError, UnauthenticatedEr
 
 ROUTES = [
     ("GET", "/"),
+    ("GET", "/static/explorer.js"),
     ("GET", "/events"),
     ("GET", "/endpoints"),
     ("POST", "/endpoint/list"),
@@ -40,7 +41,8 @@ ROUTES = [
 
 def test_the_list_of_routes_to_try_is_complete(bridge: Bridge) -> None:
     served = {pattern for pattern, _ in HANDLERS}
-    assert served == {r"/orbit/?", r"/orbit/events", r"/orbit/register", r"/orbit/client", r"/orbit/(.+)"}
+    sockets, rest = {r"/orbit/register", r"/orbit/client"}, {r"/orbit/(.+)"}
+    assert served == {r"/orbit/?", r"/orbit/static/([^/]+)", r"/orbit/events"} | sockets | rest
     own = {f"/{prefix}" for prefix in bridge.extension.own_routes.prefixes}
     assert own == {
         f"/{path.split('/')[1]}"

@@ -273,16 +273,6 @@ async def test_events_can_be_asked_for_by_topic(bridge: Bridge, start_endpoint: 
         assert (await events.next())["data"]["topic"] == "cancelled"
 
 
-async def test_the_page_lists_endpoints_and_what_failed_to_load(bridge: Bridge, start_endpoint: Start) -> None:
-    await start_endpoint("hpc1", ("sample_plugin:SamplePlugin", "no_such_module:Nothing"))
-    async with bridge.http() as http:
-        page = await http.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    assert "script" not in page.text
-    assert "hpc1" in page.text
-    assert "needs the Python module no_such_module" in page.text
-
-
 async def test_a_plugin_that_failed_to_load_says_why_when_called(bridge: Bridge, start_endpoint: Start) -> None:
     await start_endpoint("hpc1", ("sample_plugin:SamplePlugin", "no_such_module:Nothing"))
     async with bridge.http() as http:

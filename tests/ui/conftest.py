@@ -98,7 +98,9 @@ def watched() -> Iterator[Watched]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser without cookies and without anything in its cache."""
-    made = browser.new_context(viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"])
+    made = browser.new_context(
+        viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
+    )
     made.set_default_timeout(PATIENCE)
     yield made
     made.close()

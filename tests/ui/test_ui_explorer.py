@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from stage import Server, server
 
 pytestmark = pytest.mark.ui
 
 Open = Callable[[str], Page]
+
+VIEWS = [
+    "/map",
+    "/endpoint/local",
+    "/jobs/local/psij",
+    "/files/local/staging",
+    "/monitor/local/sysinfo",
+    "/plugin/local/sample",
+    "/log",
+]
+"""Places that the server of these tests has something to show at."""
 
 
 def test_the_page_shows_the_endpoint_and_its_plugins(explorer: Open, shot: Callable[..., Any]) -> None:
@@ -21,9 +35,110 @@ def test_the_page_shows_the_endpoint_and_its_plugins(explorer: Open, shot: Calla
     shot(page, "explorer-endpoint")
 
 
+@pytest.mark.parametrize("place", VIEWS)
+def test_each_place_can_be_linked_to(explorer: Open, shot: Callable[..., Any], place: str) -> None:
+    page = explorer(place)
+    expect(page.locator("orbit-endpoints")).to_contain_text("local")
+    view = page.locator("orbit-explorer main > *").last
+    expect(view).to_be_visible()
+    expect(page.locator("orbit-explorer")).not_to_contain_text("Loading")
+    name = place.strip("/").replace("/", "-")
+    shot(page, f"page-{name}")
+    page.set_viewport_size({"width": 390, "height": 780})
+    shot(page, f"page-{name}-narrow")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_address_that_names_nothing_shows_the_start_page(explorer: Open) -> None:
+    page = explorer("/%E0%A4%A/no/such/place")
+    expect(page.locator("orbit-map")).to_be_visible()
+
+
 def test_a_click_changes_the_address_and_back_goes_back(explorer: Open) -> None:
     page = explorer("/endpoint/local")
     page.locator("orbit-endpoints").get_by_role("button", name="PsiJ Jobs").click()
     expect(page).to_have_url(re.compile("#/jobs/local/psij$"))
+    expect(page).to_have_title(re.compile("Jobs"))
     page.go_back()
     expect(page.locator("orbit-endpoint")).to_be_visible()
+
+
+def test_a_page_has_one_socket_however_many_views_it_shows(page: Page, explorer: Open) -> None:
+    sockets: list[str] = []
+    page.on("websocket", lambda opened: sockets.append(opened.url))
+    explorer("/map")
+    for place in VIEWS:
+        page.evaluate("place => { location.hash = place }", place)
+        expect(page.locator("orbit-explorer main > *").last).to_be_visible()
+    assert len([url for url in sockets if "/orbit/client" in url]) == 1
+    assert len(sockets) == 1
+
+
+def test_a_view_that_is_opened_and_closed_a_hundred_times_leaves_nothing(page: Page, explorer: Open) -> None:
+    explorer("/map")
+    probe = page.context.new_cdp_session(page)
+
+    def round_trip(times: int) -> None:
+        for _ in range(times):
+            for place in VIEWS:
+                page.evaluate(
+                    "place => { location.hash = place; return new Promise(done => setTimeout(done, 10)); }", place
+                )
+
+    def counted() -> tuple[int, int]:
+        page.evaluate("location.hash = '/log'")
+        page.wait_for_timeout(300)  # what was under way ends
+        probe.send("HeapProfiler.collectGarbage")
+        counts = probe.send("Memory.getDOMCounters")
+        return counts["jsEventListeners"], counts["nodes"]
+
+    round_trip(5)
+    listeners, nodes = counted()
+    round_trip(100)
+    listeners_after, nodes_after = counted()
+    # A leak would be a hundred of each, at least.
+    assert listeners_after - listeners < 50
+    assert nodes_after - nodes < 500
+
+
+def test_an_endpoint_that_is_killed_is_shown_lost_and_comes_back(
+    page: Page, explorer: Open, bridge: Server
+) -> None:
+    explorer("/endpoint/local")
+    view = page.locator("orbit-endpoint")
+    expect(view).to_contain_text("present")
+    since = page.evaluate("performance.now()")
+    # What is seen in between is over quickly: the bridge starts it again.
+    page.evaluate(
+        """() => { const tree = document.querySelector('orbit-explorer').shadowRoot;
+           window.seen = []; const look = () => {
+             const view = tree.querySelector('orbit-endpoint');
+             const mark = view?.shadowRoot.querySelector('.state')?.textContent ?? '';
+             if (window.seen.at(-1) !== mark) window.seen.push(mark); requestAnimationFrame(look); }; look(); }"""
+    )
+    (child,) = bridge.children()
+    child.kill()
+    page.wait_for_function("() => window.seen.some(mark => mark.includes('lost'))")
+    page.wait_for_function("() => window.seen.at(-1).includes('present') && window.seen.length > 1")
+    assert page.evaluate("performance.now()") > since  # the page itself was never loaded again
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_bridge_that_is_stopped_and_started_is_found_again(page: Page, watched: Any, tmp_path: Path) -> None:
+    watched.expect("WebSocket connection to|ERR_CONNECTION_REFUSED|Failed to load resource")
+    home, port = tmp_path / "bridge", free_port()
+    arguments = ("--OrbitExtension.local_endpoint=on", "--OrbitExtension.local_plugins=sysinfo,psij")
+    with server(home, *arguments, port=port) as running:
+        page.goto(f"{running.url}/?token={running.info['token']}#/jobs/local/psij")
+        expect(page.locator("orbit-endpoints")).to_contain_text("PsiJ Jobs")
+    expect(page.locator("orbit-explorer main")).to_contain_text("dialled again by itself")
+    with server(home, *arguments, port=port):
+        expect(page.locator("orbit-explorer main")).not_to_contain_text("dialled again by itself", timeout=60_000)
+        expect(page.locator("orbit-endpoints")).to_contain_text("PsiJ Jobs")
+        expect(page.locator("orbit-endpoints")).not_to_contain_text("lost")

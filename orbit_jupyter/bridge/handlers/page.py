@@ -23,11 +23,11 @@ _PAGE = """<!doctype html>
 <base href="{base}">
 <link rel="stylesheet" href="static/explorer-style.css">
 <script type="module" src="static/explorer.js"></script>
-<body><noscript>This page needs JavaScript; <code>jupyter orbit</code> has the same in a terminal.</noscript>{missing}
+<body><noscript>This page needs JavaScript; in a terminal there is <code>jupyter orbit</code>.</noscript>{missing}
 """
 
-_MISSING = """<p>The Explorer isn't built here: this is a checkout that was installed with <code>ORBIT_SKIP_JS=1</code>.
-Install Orbit again without it, with Node 20 or newer on the PATH.</p>"""
+_MISSING = """<p>The Explorer isn't built here: Orbit was installed from its sources with <code>ORBIT_SKIP_JS=1</code>.
+Install it again without that.</p>"""
 
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
