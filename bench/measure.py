@@ -17,6 +17,7 @@ from .kernel import Kernel
 from .orbit import Orbit, orbit
 from .processes import Certificate, Processes
 from .releases import RELEASES, OtherRelease
+from .screen import Screen
 from .start import Start
 from .steps import WINDOW, Figures, Found, Sizes, Step
 
@@ -26,7 +27,7 @@ PAYLOAD = bytes(96)
 COMPARED = ("roundtrip", "calls", "http")
 """Groups that other releases and TLS take part in."""
 
-SLOW = {"bulk": 2, "fleet": 1, "jobs": 2, "kernel": 2}
+SLOW = {"bulk": 2, "fleet": 1, "jobs": 2, "kernel": 2, "screen": 2}
 """Groups that take long, and how many rounds of them are enough."""
 
 
@@ -111,6 +112,7 @@ async def measure(groups: list[str], rounds: int, sizes: Sizes) -> Found:
             "fleet": Idle(processes, sizes).steps(),
             "jobs": Jobs(processes, plain, sizes).steps(),
             "kernel": Kernel(processes, sizes, plain, found).steps(),
+            "screen": Screen(sizes, plain).steps(),
         }
         for name in (name for name in groups if name in slow):
             await found.rounds(slow[name], min(rounds, SLOW[name]), name)

@@ -5,15 +5,39 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
-from orbit_jupyter.plugin import Plugin, Request, Streamed, route
+from orbit_jupyter.plugin import (
+    Plugin,
+    Request,
+    Streamed,
+    UIConfig,
+    UIMonitor,
+    UINotifications,
+    route,
+)
 
 CHUNK = 256 * 2**10
+
+TASKS = 100_000
+"""Rows of the plugin's page."""
 
 
 class BenchPlugin(Plugin):
     """Sends and takes what it is asked to, and does nothing with it."""
 
     plugin_name: ClassVar[str] = "bench"
+    ui_config: ClassVar[UIConfig | dict[str, Any] | None] = UIConfig(
+        title="Bench",
+        monitors=[UIMonitor(id="tasks", title="Tasks", type="task_list", auto_load="tasks")],
+        notifications=UINotifications(topic="burst", id_field="number", state_field="state"),
+    )
+
+    @route.get("tasks")
+    def tasks(self) -> dict[str, Any]:
+        """Return more tasks than a page can draw."""
+        states = ("QUEUED", "ACTIVE", "COMPLETED")
+        return {
+            "tasks": [{"number": one, "state": states[one % 3], "name": f"task {one}"} for one in range(TASKS)]
+        }
 
     @route.post("burst")
     def burst(self, request: Request) -> dict[str, Any]:

@@ -258,6 +258,24 @@ ROWS = (
     ),
     Row("kernel", "  p50", "kernel.loaded_p50", "ms", 3, "kernel.idle_p50", IDLE),
     Row("kernel", "  calls a second meanwhile", "kernel.carried", "/s", 0, "kernel.asked", "asked for"),
+    Row(
+        "screen",
+        "frames a second while 100,000 tasks scroll by",
+        "screen.fps",
+        "/s",
+        0,
+        targets=(Target(30),),
+    ),
+    Row("screen", "  their rows in the page", "screen.rows", "", 0, targets=(Target(200, at_most=True),)),
+    Row(
+        "screen",
+        "a click while {events:,} events come, the slowest",
+        "screen.click",
+        "ms",
+        0,
+        targets=(Target(100, at_most=True),),
+    ),
+    Row("screen", "  memory of the tab", "screen.mib", "MiB", 0, targets=(Target(400, at_most=True),)),
 )
 """A target of 60 MB is 57.2 MiB."""
 

@@ -18,6 +18,7 @@ from bench.orbit import Orbit
 from bench.processes import Certificate
 from bench.releases import RELEASES, OtherRelease
 from bench.rows import OTHERS, ROWS, Row, Target
+from bench.screen import Screen
 from bench.start import Start
 from bench.steps import Figures, Found, Sizes, Step
 from bench.table import report, table
@@ -42,6 +43,7 @@ def all_steps() -> Iterable[Step]:
     yield from Jobs(NOT_STARTED, plain, SIZES).steps()
     yield from Idle(NOT_STARTED, SIZES).steps()
     yield from Kernel(NOT_STARTED, SIZES, plain, Found()).steps()
+    yield from Screen(SIZES, plain).steps()
     yield from Start(NOT_STARTED, plain).steps()
 
 

@@ -9,7 +9,7 @@ import pytest
 from bridge_stage import Bridge, Peer
 
 from orbit_jupyter.bridge import border
-from orbit_jupyter.protocol import Bye, Event, Events, Fail, PluginInfo, Reply
+from orbit_jupyter.protocol import Bye, Event, Events, Fail, Reply
 
 Dial = Callable[..., Awaitable[Peer]]
 

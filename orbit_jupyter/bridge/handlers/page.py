@@ -26,8 +26,8 @@ _PAGE = """<!doctype html>
 <body><noscript>This page needs JavaScript; in a terminal there is <code>jupyter orbit</code>.</noscript>{missing}
 """
 
-_MISSING = """<p>The Explorer isn't built here: Orbit was installed from its sources with <code>ORBIT_SKIP_JS=1</code>.
-Install it again without that.</p>"""
+_MISSING = """<p>The Explorer isn't built here: Orbit was installed from its sources with
+<code>ORBIT_SKIP_JS=1</code>. Install it again without that.</p>"""
 
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
