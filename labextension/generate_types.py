@@ -15,6 +15,7 @@ from orbit_jupyter.bridge.routes.tokens import CreatedToken, NewToken, TokensAns
 from orbit_jupyter.plugin.ui import UIConfig
 from orbit_jupyter.protocol import frames
 from orbit_jupyter_widgets.view import View
+from orbit_plugins.join import answers as join
 from orbit_plugins.psij import answers as psij
 from orbit_plugins.queue_info import answers as queue_info
 from orbit_plugins.staging import answers as staging
@@ -57,6 +58,9 @@ ROOTS: list[tuple[str, Any]] = [
     ("Staging", staging.Digest),
     ("Staging", staging.Part),
     ("Staging", staging.Stored),
+    ("Join", join.Joins),
+    ("Join", join.Started),
+    ("Join", join.Hosts),
 ]
 
 

@@ -8,7 +8,20 @@ import msgspec
 
 MIME_TYPE = "application/vnd.orbit.view+json"
 
-Kind = Literal["explorer", "endpoint", "plugin", "jobs", "job", "monitor", "queues", "files", "map", "log"]
+Kind = Literal[
+    "explorer",
+    "endpoint",
+    "plugin",
+    "jobs",
+    "job",
+    "monitor",
+    "queues",
+    "files",
+    "map",
+    "log",
+    "join",
+    "launch",
+]
 
 
 class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -128,6 +128,16 @@ class AsyncBridgeClient:
     async def _dial(self) -> Transport:
         return await dial(self.address, "client")
 
+    async def dial(self) -> Transport:
+        """Open a connection of its own, for somebody else who speaks frames: a page behind this kernel.
+
+        Raises
+        ------
+        OrbitError
+            As the bridge can't be reached or refuses.
+        """
+        return await self._dial()
+
     def _hello(self) -> Hello:
         link = self._link
         return Hello(

@@ -53,11 +53,14 @@ class RunningPlugin:
 
     def info(self) -> PluginInfo:
         """Return how listings show it."""
+        page = ui_config_to_dict(self.plugin.ui_config)
+        if self.plugin.ui_module:
+            page["custom_template"] = True  # so that nobody asks the bridge for modules that there aren't
         return PluginInfo(
             type=self.plugin.plugin_name,
             namespace=self.plugin.namespace,
             version=self.plugin.version,
-            ui_config=ui_config_to_dict(self.plugin.ui_config),
+            ui_config=page,
         )
 
     def handle(self, call: Call, answer: Answer) -> Onward | None:

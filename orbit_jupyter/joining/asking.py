@@ -10,6 +10,7 @@ import contextlib
 import getpass
 import json
 import os
+import secrets
 import select
 import shlex
 import socket
@@ -86,9 +87,8 @@ class Desk:
     def __init__(self, folder: Path, ask: Ask, tell: Callable[[str], None]) -> None:
         self._ask, self._tell = ask, tell
         self.cancelled = False
-        self._script = folder / f"ask-{os.getpid()}"
-        self._module = folder / f"ask-{os.getpid()}.py"
-        self._path = folder / f"ask-{os.getpid()}.sock"
+        name = f"ask-{os.getpid()}-{secrets.token_hex(3)}"  # a process may have several joins under way
+        self._script, self._module, self._path = folder / name, folder / f"{name}.py", folder / f"{name}.sock"
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> Desk:

@@ -55,6 +55,11 @@ class BridgeSide:
         facts = listed.get(name, {}).get("endpoint", {})
         return (facts["hostname"], facts["pid"]) if facts.get("state") == "present" else None
 
+    def is_connected(self, name: str, pid: int) -> bool:
+        """Return whether an endpoint is connected just now that is that process."""
+        holder = self.process_of(name)
+        return holder is not None and holder[1] == pid
+
     def tokens(self, name: str) -> set[str]:
         """Return the ids of the tokens for one endpoint."""
         return {token["id"] for token in self._call("GET", "/tokens", None)["tokens"] if token["name"] == name}

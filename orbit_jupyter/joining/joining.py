@@ -268,7 +268,7 @@ class Joining:
     def _wait(self, pid: int) -> None:
         self._say("wait", f"Waiting until {self.name} is connected")
         began = looked = time.monotonic()
-        while (holder := self._bridge.process_of(self.name)) is None or holder[1] != pid:
+        while not self._bridge.is_connected(self.name, pid):
             now = time.monotonic()
             late = now - began > self._wish.timeout
             if late or now - looked > LOOK_THERE:

@@ -19,6 +19,7 @@ CLASSES = {
     "station": "Station",
     "order": "Order",
     "shelf": "Shelf",
+    "kiln": "Kiln",
 }
 """Module and class."""
 

@@ -11,8 +11,8 @@ from pages import Block, blocks, write_files
 from server_kernel import CellError, ServerKernel
 from stage import Server, endpoint, server
 
-PAGES = ("README.md", "docs/tutorial.md", "docs/write-a-plugin.md", "docs/sdk.md")
-PLUGINS = "default,hello:Hello,tally:TallyPlugin,heavy:Heavy,station:Station,order:Order,shelf:Shelf"
+PAGES = ("README.md", "docs/tutorial.md", "docs/widgets.md", "docs/write-a-plugin.md", "docs/sdk.md")
+PLUGINS = "default,hello:Hello,tally:TallyPlugin,heavy:Heavy,station:Station,order:Order,shelf:Shelf,kiln:Kiln"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from orbit_jupyter.plugin import Plugin
 from orbit_jupyter.plugin.testing import CONTRACT, Check
 
 PAGE = "docs/write-a-plugin.md"
-NAMES = ("hello", "tally", "heavy", "station", "order", "shelf")
+NAMES = ("hello", "tally", "heavy", "station", "order", "shelf", "kiln")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,7 +2,7 @@
 
 import type { View } from './wire/types.js';
 
-const ALONE = new Set<string>(['map', 'log', 'explorer']);
+const ALONE = new Set<string>(['map', 'log', 'explorer', 'join', 'launch']);
 const VIEWS = new Set<string>(['endpoint', 'plugin', 'jobs', 'job', 'monitor', 'queues', 'files', ...ALONE]);
 
 /** `#/jobs/hpc1/psij`, `#/job/hpc1/psij/ID`, `#/map`. */

@@ -4,6 +4,8 @@ import { DirectChannel } from './channel/direct.js';
 import { fromHash, toHash } from './address.js';
 import type { Toasts } from './parts/toasts.js';
 import { titleOf } from './pages.js';
+import { logOf } from './state/log.js';
+import { announceJobs } from './state/toasts.js';
 import type { Explorer } from './views/explorer.js';
 import './parts/toasts.js';
 import './views/explorer.js';
@@ -12,6 +14,8 @@ const explorer = document.createElement('orbit-explorer') as Explorer;
 const toasts = document.createElement('orbit-toasts') as Toasts;
 const channel = new DirectChannel(new URL('.', document.baseURI).pathname);
 explorer.channel = toasts.channel = channel;
+logOf(channel).begin();
+announceJobs(channel, toast => toasts.add(toast));
 
 function read(): void {
   explorer.view = fromHash(location.hash) ?? { view: 'map' };

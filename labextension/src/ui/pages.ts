@@ -4,6 +4,7 @@ import type { View } from './wire/types.js';
 
 /** Plugins that have a page of their own here; the others are drawn from their `ui_config`. */
 const OWN: Record<string, View['view']> = {
+  join: 'join',
   psij: 'jobs',
   queue_info: 'queues',
   staging: 'files',
@@ -38,5 +39,9 @@ export function titleOf(view: View): string {
       return 'Map of endpoints';
     case 'log':
       return 'Log';
+    case 'join':
+      return 'Join a cluster';
+    case 'launch':
+      return `Launch an endpoint${where}`;
   }
 }

@@ -10,6 +10,8 @@ import './views/endpoints.js';
 import './views/files.js';
 import './views/job.js';
 import './views/jobs.js';
+import './views/join.js';
+import './views/launch.js';
 import './views/log.js';
 import './views/map.js';
 import './views/plugin-page.js';
@@ -43,5 +45,9 @@ export function show(view: View, channel: Channel): TemplateResult {
       return html`<orbit-map .channel=${channel}></orbit-map>`;
     case 'log':
       return html`<orbit-log .channel=${channel}></orbit-log>`;
+    case 'join':
+      return html`<orbit-join .channel=${channel} .endpoint=${endpoint} .plugin=${plugin}></orbit-join>`;
+    case 'launch':
+      return html`<orbit-launch .channel=${channel} .endpoint=${endpoint} .plugin=${plugin}></orbit-launch>`;
   }
 }

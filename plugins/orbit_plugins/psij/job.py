@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from orbit_jupyter.plugin import DeadlineError, OrbitError
+from orbit_jupyter.plugin.views import render
 
 from .jobs import FINAL, RANK
 from .live import NOTHING as _NOTHING
@@ -73,6 +74,9 @@ class Job(dict[str, Any]):
         command = self._command if len(self._command) <= 60 else self._command[:59] + "…"
         name = "" if self._name is None else f"{self._name!r}: "
         return f"<Job {self.id} {self._last}: {name}{command}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+        return render(self)
 
     @property
     def id(self) -> str:

@@ -43,8 +43,9 @@ export class OrbitError extends Error {
 
 /** Return anything that was thrown as an error of ours. */
 export function asOrbitError(thrown: unknown): OrbitError {
-  if (thrown instanceof OrbitError) {
-    return thrown;
+  // The channel may be that of another copy of the renderer on this page, with a class of its own.
+  if (thrown instanceof OrbitError || (thrown instanceof Error && thrown.name === 'OrbitError')) {
+    return thrown as OrbitError;
   }
   return new OrbitError(thrown instanceof Error ? thrown.message : String(thrown), 'error', 0);
 }

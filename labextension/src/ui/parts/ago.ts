@@ -1,8 +1,9 @@
 /** How long something has lasted, which goes on by itself. */
 
 import { html, type TemplateResult } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+import { property } from 'lit/decorators.js';
 
+import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import type { Unwatch } from '../state/value.js';
 import { duration } from './format.js';
@@ -10,7 +11,7 @@ import { duration } from './format.js';
 const shown = new Set<Ago>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
-@customElement('orbit-ago')
+@define('orbit-ago')
 export class Ago extends OrbitElement {
   static override styles = [];
 

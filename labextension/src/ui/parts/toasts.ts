@@ -1,9 +1,10 @@
 /** Short messages at the edge of a page that has no notifications of its own. */
 
 import { css, html, type TemplateResult } from 'lit';
-import { customElement, state } from 'lit/decorators.js';
+import { state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 
+import { define } from '../define.js';
 import { OrbitElement, type Toast } from '../element.js';
 import { base, buttons, theme } from '../theme.js';
 
@@ -15,7 +16,7 @@ interface Shown extends Toast {
   id: number;
 }
 
-@customElement('orbit-toasts')
+@define('orbit-toasts')
 export class Toasts extends OrbitElement {
   static override styles = [
     theme,

@@ -64,8 +64,9 @@ export class Endpoints {
 
   private see(topology: ReadonlyMap<string, EndpointInfo>): void {
     const next = new Map<string, Endpoint>();
+    const all = new Map<string, unknown>([...this.all.value, ...topology]); // the lost ones are parents, too
     for (const [name, info] of topology) {
-      next.set(name, endpointOf(name, info, topology));
+      next.set(name, endpointOf(name, info, all));
     }
     for (const [name, before] of this.all.value) {
       if (!next.has(name)) {

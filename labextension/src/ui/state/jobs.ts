@@ -5,6 +5,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { ended } from '../parts/states.js';
 import type { PsijJobs, PsijJobSummary } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
+import { whenBack } from './back.js';
 import { Value, type Unwatch } from './value.js';
 
 export interface JobsState {
@@ -20,6 +21,13 @@ export interface JobsState {
 /** Jobs that one listing returns; older ones are asked for page by page. */
 const PAGE = 10_000;
 const MOST = 100_000;
+/** Milliseconds between two readings of everything, and before the jobs of others are asked for. */
+const PAUSE = 1000;
+const SOON = 200;
+/** Milliseconds after which a reading that failed for a while is tried again. */
+const RETRY = 5000;
+/** States only go on; a job that has ended stays so. */
+const RANK: Record<string, number> = { NEW: 0, QUEUED: 1, ACTIVE: 2, COMPLETED: 3, FAILED: 3, CANCELED: 3 };
 
 export class Jobs {
   readonly state = new Value<JobsState>({ jobs: new Map(), read: false, error: null, version: 0 });
@@ -27,8 +35,15 @@ export class Jobs {
   private jobs = new Map<string, PsijJobSummary>();
   private users = 0;
   private endings: Unwatch[] = [];
-  private reading = false;
+  private reading: Promise<void> | null = null;
   private again = false;
+  /** What events have said while a listing was under way, which may be older. */
+  private told = new Set<string>();
+  /** Seconds since the epoch: since when there are jobs of which only an event is known. */
+  private unknownSince = Infinity;
+  private asking = false;
+  private timers = new Set<ReturnType<typeof setTimeout>>();
+  private unended = 0;
 
   constructor(
     private channel: Channel,
@@ -45,48 +60,40 @@ export class Jobs {
     return () => {
       if (used && --this.users === 0) {
         this.endings.splice(0).forEach(end => end());
+        this.timers.forEach(clearTimeout);
+        this.timers.clear();
+        this.asking = false;
       }
       used = false;
     };
   }
 
   get running(): number {
-    let number = 0;
-    for (const job of this.jobs.values()) {
-      number += ended(job.state) ? 0 : 1;
-    }
-    return number;
+    return this.unended;
   }
 
   /** Read all of them anew. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
     if (this.reading) {
       this.again = true;
-      return;
+      return this.reading;
     }
-    this.reading = true;
-    try {
-      do {
+    this.reading = this.read().finally(() => {
+      this.reading = null;
+      if (this.again && this.users > 0) {
         this.again = false;
-        await this.read();
-      } while (this.again && this.users > 0);
-    } finally {
-      this.reading = false;
-    }
+        this.later(PAUSE, () => this.reload());
+      }
+    });
+    return this.reading;
   }
 
   private begin(): void {
-    const mine = { endpoint: this.endpoint, plugin: this.plugin };
+    const mine = { endpoint: this.endpoint, plugin: this.plugin, topic: 'job_status' };
     const reload = () => void this.reload();
-    let connected = this.channel.connection.value.kind === 'connected';
     this.endings = [
-      this.channel.subscribe({ ...mine, topic: 'job_status' }, event => this.happened(event.data), reload),
-      this.channel.connection.watch(now => {
-        if (now.kind === 'connected' && !connected) {
-          reload();
-        }
-        connected = now.kind === 'connected';
-      }),
+      this.channel.subscribe(mine, event => this.happened(event.data), reload),
+      whenBack(this.channel, this.endpoint, reload),
     ];
     reload();
   }
@@ -94,39 +101,167 @@ export class Jobs {
   private async read(): Promise<void> {
     const psij = pluginOn(this.channel, this.endpoint, this.plugin);
     const pages: PsijJobSummary[][] = [];
+    this.told.clear();
     try {
       let before: string | undefined;
       do {
         const page = await psij.get<PsijJobs>('list_jobs/{sid}', { query: { limit: PAGE, before } });
         pages.unshift(page.jobs);
         before = page.before;
+        if (before && !this.state.value.read) {
+          this.take(pages); // the newest are there to be looked at while the others come
+        }
       } while (before && pages.length * PAGE < MOST);
-      this.jobs = new Map(pages.flat().map(job => [job.job_id, job]));
-      this.tell(null);
+      this.take(pages);
     } catch (error) {
-      this.tell(asOrbitError(error));
+      const wrong = asOrbitError(error);
+      this.tell(wrong);
+      if (wrong.transient) {
+        this.later(RETRY, () => this.reload());
+      }
     }
   }
 
+  private take(pages: PsijJobSummary[][]): void {
+    const before = this.jobs;
+    this.jobs = new Map();
+    for (const page of pages) {
+      for (const job of page) {
+        this.jobs.set(job.job_id, merged(job, this.told.has(job.job_id) ? before.get(job.job_id) : undefined));
+      }
+    }
+    for (const id of this.told) {
+      const known = before.get(id);
+      if (known && !this.jobs.has(id)) {
+        this.jobs.set(id, known);
+      }
+    }
+    this.unended = 0;
+    for (const job of this.jobs.values()) {
+      this.unended += ended(job.state) ? 0 : 1;
+    }
+    this.tell(null);
+  }
+
   private happened(data: Record<string, unknown>): void {
-    const id = String(data['job_id'] ?? '');
-    const before = this.jobs.get(id);
-    if (!before) {
-      void this.reload(); // submitted by somebody else
+    const {
+      stdout: _,
+      stderr: __,
+      truncated: ___,
+      ...news
+    } = data as Partial<PsijJobSummary> & Record<string, unknown>;
+    const id = news.job_id;
+    if (typeof id !== 'string' || !id) {
       return;
     }
-    if (Number(data['time'] ?? 0) < before.time) {
+    const before = this.jobs.get(id);
+    if (before && older(news, before)) {
       return; // what was read since is newer
     }
-    const { stdout: _, stderr: __, truncated: ___, ...news } = data;
-    this.jobs.set(id, { ...before, ...(news as Partial<PsijJobSummary>) });
-    this.tell(null);
+    if (this.reading) {
+      this.told.add(id);
+    }
+    const job = { ...(before ?? unknown(id, news.time ?? 0)), ...news };
+    this.unended += (ended(job.state) ? 0 : 1) - (before && !ended(before.state) ? 1 : 0);
+    this.jobs.set(id, job);
+    if (!before) {
+      this.askSince(job.time);
+    }
+    this.tell(this.state.value.error);
+  }
+
+  /** Ask for the jobs that somebody else has submitted, all at once. */
+  private askSince(time: number): void {
+    this.unknownSince = Math.min(this.unknownSince, time);
+    if (!this.asking) {
+      this.asking = true;
+      this.later(SOON, async () => {
+        const since = this.unknownSince - 1;
+        this.unknownSince = Infinity;
+        try {
+          await this.readSince(since);
+        } catch {
+          // What the event said stays; the next reading has the rest.
+        } finally {
+          this.asking = false;
+          if (this.unknownSince < Infinity) {
+            this.askSince(this.unknownSince);
+          }
+        }
+      });
+    }
+  }
+
+  private async readSince(since: number): Promise<void> {
+    const psij = pluginOn(this.channel, this.endpoint, this.plugin);
+    let before: string | undefined;
+    do {
+      const page = await psij.get<PsijJobs>('list_jobs/{sid}', { query: { limit: PAGE, since, before } });
+      for (const job of page.jobs) {
+        const known = this.jobs.get(job.job_id);
+        const next = merged(job, known);
+        this.unended += (ended(next.state) ? 0 : 1) - (known && !ended(known.state) ? 1 : 0);
+        this.jobs.set(job.job_id, next);
+      }
+      before = page.before;
+      this.tell(this.state.value.error);
+    } while (before && this.users > 0);
   }
 
   private tell(error: OrbitError | null): void {
     const { read, version } = this.state.value;
     this.state.set({ jobs: this.jobs, read: read || error === null, error, version: version + 1 });
   }
+
+  private later(milliseconds: number, act: () => unknown): void {
+    if (this.users > 0) {
+      const timer = setTimeout(() => {
+        this.timers.delete(timer);
+        act();
+      }, milliseconds);
+      this.timers.add(timer);
+    }
+  }
+}
+
+type Known = Partial<Pick<PsijJobSummary, 'state' | 'time'>>;
+
+/** Whether one says less than the other: states only go on, and the clock is the endpoint's. */
+function older(one: Known, other: Known): boolean {
+  const ahead = (RANK[one.state ?? ''] ?? 0) - (RANK[other.state ?? ''] ?? 0);
+  return ahead < 0 || (ahead === 0 && (one.time ?? 0) < (other.time ?? 0));
+}
+
+/** Return a job as it was listed, with what is known of it since. */
+function merged(listed: PsijJobSummary, now: PsijJobSummary | undefined): PsijJobSummary {
+  if (!now || older(now, listed)) {
+    return listed;
+  }
+  const { state, time, message } = now;
+  const [exit_code, native_id] = [now.exit_code ?? listed.exit_code, now.native_id ?? listed.native_id];
+  return { ...listed, state, time, message, exit_code, native_id };
+}
+
+/** Return a job of which nothing is known yet but that it is there. */
+function unknown(id: string, time: number): PsijJobSummary {
+  return {
+    job_id: id,
+    native_id: null,
+    name: null,
+    state: 'NEW',
+    exit_code: null,
+    executable: '',
+    arguments: [],
+    executor: '',
+    queue_name: null,
+    account: null,
+    node_count: null,
+    endpoint_name: null,
+    array_id: null,
+    message: null,
+    submit_time: time,
+    time,
+  };
 }
 
 const known = new WeakMap<Channel, Map<string, Jobs>>();

@@ -1,9 +1,10 @@
 /** One endpoint: what it is, how to reach it from code, its plugins, and its end. */
 
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, property, state } from 'lit/decorators.js';
+import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
 import { failed } from '../parts/notice.js';
@@ -13,7 +14,7 @@ import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, tables, theme } from '../theme.js';
 
-@customElement('orbit-endpoint')
+@define('orbit-endpoint')
 export class EndpointView extends OrbitElement {
   static override styles = [
     theme,
@@ -102,7 +103,7 @@ export class EndpointView extends OrbitElement {
             </dd>
           </dl>
         </div>
-        <footer>${this.end(one)}</footer>
+        <footer>${this.launch(one)}${this.end(one)}</footer>
         ${this.error ? failed(this.error) : nothing}
       </section>
       <section class="card">
@@ -136,6 +137,14 @@ export class EndpointView extends OrbitElement {
         ${info.enabled === false ? html`<span class="bad">✕ not loaded:</span> ${info.error ?? ''}` : 'loaded'}
       </td>
     </tr>`;
+  }
+
+  private launch(one: Endpoint): TemplateResult | typeof nothing {
+    if (one.state === 'gone' || !endpointsOf(this.channel).plugin(one.name, 'psij')) {
+      return nothing;
+    }
+    const open = () => this.open({ view: 'launch', endpoint: one.name });
+    return html`<button @click=${open}>Launch an endpoint…</button>`;
   }
 
   private end(one: Endpoint): TemplateResult | typeof nothing {

@@ -1,14 +1,17 @@
 /** The tree: bridge, endpoints with their plugins, and under each the endpoints that were launched from it. */
 
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, property, state } from 'lit/decorators.js';
+import { property, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 
+import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
+import { plural } from '../parts/format.js';
 import { lookOf } from '../parts/states.js';
 import { pageOf } from '../pages.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
+import { runningJobs } from '../state/running.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { View } from '../wire/types.js';
@@ -16,7 +19,7 @@ import type { View } from '../wire/types.js';
 /** More endpoints than this get a field to look for one. */
 const MANY = 8;
 
-@customElement('orbit-endpoints')
+@define('orbit-endpoints')
 export class EndpointsView extends OrbitElement {
   static override styles = [
     theme,
@@ -39,12 +42,28 @@ export class EndpointsView extends OrbitElement {
         border-radius: 0;
         background: none;
         font-weight: 400;
-        padding: 3px 12px 3px calc(10px + var(--depth, 0) * 14px);
+        padding: 3px 12px 3px calc(12px + var(--depth, 0) * 14px);
         min-height: 26px;
       }
       .line[aria-current='true'] {
         background: var(--o-select);
         border-left-color: var(--o-accent);
+      }
+      .head {
+        position: relative;
+      }
+      .fold {
+        position: absolute;
+        z-index: 1;
+        left: calc(var(--depth, 0) * 14px - 1px);
+        top: 1px;
+        width: 16px;
+        min-height: 24px;
+        padding: 0;
+        border: 0;
+        background: none;
+        font-weight: 400;
+        color: var(--o-text-soft);
       }
       .name {
         font-weight: 600;
@@ -55,7 +74,7 @@ export class EndpointsView extends OrbitElement {
         text-align: center;
       }
       .facts {
-        padding: 0 12px 4px calc(31px + var(--depth, 0) * 14px);
+        padding: 0 12px 4px calc(36px + var(--depth, 0) * 14px);
       }
       input {
         font: inherit;
@@ -73,10 +92,16 @@ export class EndpointsView extends OrbitElement {
   /** What is shown beside, to mark it. */
   @property({ attribute: false }) current: View | null = null;
   @state() private looked = '';
-  @state() private closed = new Set<string>();
+  /** What the user has folded or unfolded; it outlives what comes and goes. */
+  @state() private folded = new Map<string, boolean>();
 
   protected override start(): Unwatch[] {
-    return [endpointsOf(this.channel).all.watch(() => this.requestUpdate())];
+    const running = runningJobs(this.channel);
+    return [
+      endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
+      running.state.watch(() => this.requestUpdate()),
+      running.use(),
+    ];
   }
 
   override render(): TemplateResult {
@@ -98,7 +123,7 @@ export class EndpointsView extends OrbitElement {
       }
       ${
         roots.length
-          ? this.list(roots, fits, 0)
+          ? this.list(roots, fits, 0, all.length > MANY)
           : html`<p class="notice soft">
               ${all.length ? `No endpoint is called ${this.looked}.` : 'No endpoint is connected yet.'}
             </p>`
@@ -106,61 +131,72 @@ export class EndpointsView extends OrbitElement {
     `;
   }
 
-  private list(here: Endpoint[], all: Endpoint[], depth: number): TemplateResult {
+  private list(here: Endpoint[], all: Endpoint[], depth: number, many: boolean): TemplateResult {
+    const children = (one: Endpoint) => all.filter(child => child.parent === one.name);
     return html`<ul role="group" .style=${`--depth:${depth}`}>
       ${repeat(
         here,
         one => one.name,
         one =>
           html`<li>
-            ${this.line(one)}
-            ${
-              this.closed.has(one.name)
-                ? nothing
-                : this.list(
-                    all.filter(child => child.parent === one.name),
-                    all,
-                    depth + 1,
-                  )
-            }
+            ${this.line(one, many)}
+            ${children(one).length ? this.list(children(one), all, depth + 1, many) : nothing}
           </li>`,
       )}
     </ul>`;
   }
 
-  private line(one: Endpoint): TemplateResult {
+  private line(one: Endpoint, many: boolean): TemplateResult {
     const { mark, tone } = lookOf(one.state);
     const [loaded, failed] = [
       [...one.plugins].filter(([, info]) => info.enabled !== false),
       [...one.plugins].filter(([, info]) => info.enabled === false),
     ];
     const view: View = { view: 'endpoint', endpoint: one.name };
+    // Many are folded, but for the one that is looked at.
+    const folded = this.folded.get(one.name) ?? (many && this.current?.endpoint !== one.name);
+    const fold = () => (this.folded = new Map(this.folded).set(one.name, !folded));
     return html`
-      <button class="line" aria-current=${this.isCurrent(view)} @click=${() => this.open(view)} title=${one.name}>
-        <span class="mark ${tone}" aria-hidden="true">${mark}</span>
-        <span class="name grow cut">${one.name}</span>
-        <span class="soft small">${this.health(one)}</span>
-      </button>
+      <div class="head">
+        <button class="fold" aria-expanded=${!folded} aria-label=${`Plugins of ${one.name}`} @click=${fold}>
+          ${folded ? '▸' : '▾'}
+        </button>
+        <button
+          class="line"
+          aria-current=${this.isCurrent(view)}
+          @click=${() => this.open(view)}
+          title=${one.name}
+        >
+          <span class="mark ${tone}" aria-hidden="true">${mark}</span>
+          <span class="name grow cut">${one.name}</span>
+          <span class="soft small">${this.health(one)}</span>
+        </button>
+      </div>
       <p class="facts soft small cut">${facts(one)}</p>
       ${
         one.state === 'gone'
           ? html`<p class="facts small">
               <button class="link" @click=${() => endpointsOf(this.channel).dismiss(one.name)}>Forget it</button>
             </p>`
-          : html`<ul role="group">
-              ${loaded.map(([plugin, info]) => this.pluginLine(one, plugin, info.type, info.ui_config?.['title']))}
-              ${failed.map(([plugin, info]) => this.failedLine(one, plugin, info.error ?? ''))}
-            </ul>`
+          : folded
+            ? nothing
+            : html`<ul role="group">
+                ${loaded.map(([plugin, info]) => this.pluginLine(one, plugin, info.type, info.ui_config?.['title']))}
+                ${failed.map(([plugin, info]) => this.failedLine(one, plugin, info.error ?? ''))}
+              </ul>`
       }
     `;
   }
 
   private pluginLine(one: Endpoint, plugin: string, type: string, title: unknown): TemplateResult {
     const view = pageOf(one.name, plugin, type);
+    const counted = type === 'psij' ? runningJobs(this.channel).state.value.counts.get(one.name) : undefined;
+    const running = counted ? counted.active + counted.waiting : 0;
     return html`<li>
       <button class="line" aria-current=${this.isCurrent(view)} @click=${() => this.open(view)}>
         <span class="mark"></span
         ><span class="grow cut">${typeof title === 'string' && title ? title : plugin}</span>
+        ${running ? html`<span class="soft small" title=${plural(running, 'job') + ' not ended'}>${running}</span>` : nothing}
       </button>
     </li>`;
   }

@@ -1,8 +1,9 @@
 /** All views behind one tree: the Explorer page, and the same in a cell. */
 
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { customElement, property, state } from 'lit/decorators.js';
+import { property, state } from 'lit/decorators.js';
 
+import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { disconnected } from '../parts/notice.js';
 import { plural } from '../parts/format.js';
@@ -13,7 +14,7 @@ import { base, buttons, theme } from '../theme.js';
 import type { View } from '../wire/types.js';
 import './endpoints.js';
 
-@customElement('orbit-explorer')
+@define('orbit-explorer')
 export class Explorer extends OrbitElement {
   static override styles = [
     theme,
@@ -21,12 +22,16 @@ export class Explorer extends OrbitElement {
     buttons,
     css`
       :host {
-        display: grid;
-        grid-template: auto minmax(0, 1fr) / minmax(180px, 264px) minmax(0, 1fr);
-        grid-template-areas: 'head head' 'tree main';
         background: var(--o-bg);
         container-type: inline-size;
         min-height: 420px;
+      }
+      .shell {
+        display: grid;
+        grid-template: auto minmax(0, 1fr) / auto minmax(0, 1fr);
+        grid-template-areas: 'head head' 'tree main';
+        height: 100%;
+        min-height: inherit;
       }
       .top {
         grid-area: head;
@@ -42,7 +47,10 @@ export class Explorer extends OrbitElement {
         border-right: 1px solid var(--o-border);
         padding: 8px 0;
         overflow: auto;
-        min-width: 0;
+        resize: horizontal;
+        width: 264px;
+        min-width: 160px;
+        max-width: 50cqw;
       }
       main {
         grid-area: main;
@@ -54,18 +62,18 @@ export class Explorer extends OrbitElement {
         display: none;
       }
       @container (max-width: 640px) {
-        .top {
-          flex-wrap: wrap;
-        }
-      }
-      @media (max-width: 640px) {
-        :host {
+        .shell {
           grid-template: auto minmax(0, 1fr) / minmax(0, 1fr);
           grid-template-areas: 'head' 'main';
+        }
+        .top {
+          flex-wrap: wrap;
         }
         nav {
           grid-area: main;
           border-right: 0;
+          width: auto;
+          max-width: none;
           background: var(--o-bg);
           z-index: 1;
         }
@@ -98,7 +106,7 @@ export class Explorer extends OrbitElement {
     const here = endpoints.filter(one => one.state !== 'gone').length;
     const away = endpoints.length - here;
     const state = this.channel.connection.value;
-    return html`
+    return html`<div class="shell">
       <div class="top" @orbit-open=${this.opened}>
         <button class="menu" aria-expanded=${this.menu} @click=${() => (this.menu = !this.menu)}>
           ☰ Endpoints
@@ -109,6 +117,7 @@ export class Explorer extends OrbitElement {
           ${plural(here, 'endpoint')}${away ? html` · <span class="bad">${away} lost</span>` : nothing}</span
         >
         ${this.channel.kind === 'comm' ? html`<span class="soft small">through the kernel</span>` : nothing}
+        <button @click=${() => this.goTo({ view: 'join' })}>Join a cluster…</button>
         <button @click=${() => this.goTo({ view: 'map' })}>Map</button>
         <button @click=${() => this.goTo({ view: 'log' })}>Log</button>
       </div>
@@ -118,7 +127,7 @@ export class Explorer extends OrbitElement {
       <main @orbit-open=${this.opened}>
         ${state.kind === 'connected' ? nothing : disconnected(state)} ${show(this.view, this.channel)}
       </main>
-    `;
+    </div>`;
   }
 
   /** Show another view; a page that keeps it in its address is told. */

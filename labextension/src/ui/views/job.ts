@@ -1,15 +1,328 @@
-import { html, type TemplateResult } from 'lit';
-import { customElement, property } from 'lit/decorators.js';
+/** One job: what it is, how it has got on, what it writes, and what can be done with it. */
 
+import { html, nothing, type TemplateResult } from 'lit';
+import { property, state } from 'lit/decorators.js';
+
+import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
+import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
+import { bytes, plural, time } from '../parts/format.js';
+import {
+  commandOf,
+  exitOf,
+  factsOf,
+  formValuesOf,
+  pythonOfJob,
+  shortId,
+  submissionOf,
+  titleOfJob,
+  usedOf,
+  type Fact,
+} from '../parts/job-facts.js';
+import { jobLook } from '../parts/job-look.js';
+import { empty, failed, loading } from '../parts/notice.js';
+import '../parts/output.js';
+import { ended, stateTemplate } from '../parts/states.js';
+import { timelineLook, timelineTemplate } from '../parts/timeline.js';
+import { followedJob, STREAMS, type FollowedJob, type Stream } from '../state/job.js';
+import { jobsOf } from '../state/jobs.js';
+import { pluginOn } from '../state/plugin.js';
+import { prefill } from '../state/prefill.js';
+import { asShown } from '../state/tail.js';
+import type { Unwatch } from '../state/value.js';
+import { base, buttons, theme } from '../theme.js';
+import type { PsijJobStatus, PsijJobSummary, PsijSubmitted } from '../wire/types.js';
 
-@customElement('orbit-job')
+const ASKED = 'Its end was asked for; the state says when it has come.';
+
+type Shown = TemplateResult | typeof nothing;
+
+@define('orbit-job')
 export class JobView extends OrbitElement {
+  static override styles = [theme, base, buttons, questionLook, timelineLook, jobLook];
+
   @property() endpoint = '';
   @property() plugin = '';
   @property() job = '';
+  /** Below a table of jobs, which has its own frame. */
+  @property({ type: Boolean, reflect: true }) compact = false;
+
+  /** What the reader has chosen; until then it is the one that says something. */
+  @state() private chosen: Stream | '' = '';
+  @state() private follows = true;
+  @state() private question: Question | null = null;
+  @state() private error: OrbitError | null = null;
+  /** What is under way, or was done, in words. */
+  @state() private doing = '';
+  private followed!: FollowedJob;
+
+  protected override sources(): unknown[] {
+    return [this.channel, this.endpoint, this.plugin, this.job];
+  }
+
+  protected override start(): Unwatch[] {
+    this.followed = followedJob(this.channel, this.endpoint, this.plugin, this.job);
+    [this.chosen, this.question, this.error, this.doing] = ['', null, null, ''];
+    return [this.followed.state.watch(() => this.requestUpdate()), this.followed.use()];
+  }
 
   override render(): TemplateResult {
-    return html`job ${this.endpoint} ${this.plugin}`;
+    const { status, error } = this.followed.state.value;
+    const again = () => void this.followed.reload();
+    const doing = this.doing === ASKED && this.followed.ended ? '' : this.doing;
+    const listed = jobsOf(this.channel, this.endpoint, this.plugin).state.value.jobs.get(this.job);
+    const job: (PsijJobSummary & Partial<PsijJobStatus>) | undefined = status ?? listed;
+    if (!job) {
+      return this.framed(error ? this.away(error, again) : loading('Reading the job'));
+    }
+    return this.framed(html`
+      ${this.head(job)} ${this.question ? questionTemplate(this.question, () => (this.question = null)) : nothing}
+      ${this.error ? failed(this.error) : nothing} ${error ? this.away(error, again) : nothing}
+      ${doing ? html`<p class="notice soft" role="status">${doing}</p>` : nothing}
+      <div class="body">
+        ${job.message ? html`<p class=${job.state === 'FAILED' ? 'bad' : 'soft'}>${job.message}</p>` : nothing}
+        ${status ? timelineTemplate(status) : nothing}
+        ${
+          this.compact
+            ? html`<details>
+                <summary>Details</summary>
+                ${facts(this.endpoint, job)}
+              </details>`
+            : facts(this.endpoint, job)
+        }
+      </div>
+      ${status ? this.output(status) : nothing}
+    `);
+  }
+
+  private framed(inside: TemplateResult): TemplateResult {
+    return this.compact ? inside : html`<section class="card" aria-label="Job">${inside}</section>`;
+  }
+
+  private away(error: OrbitError, again: () => void): TemplateResult {
+    if (error.code !== 'resource-not-found') {
+      return failed(error, again);
+    }
+    const jobs = html`<button class="link" @click=${this.openJobs}>All jobs</button>`;
+    const why = 'It may be another endpoint’s, or so old that it was forgotten.';
+    return empty(`${this.endpoint} knows no job ${this.job}. ${why}`, jobs);
+  }
+
+  private head(job: PsijJobSummary): TemplateResult {
+    const page = { view: 'job', endpoint: this.endpoint, plugin: this.plugin, job: this.job } as const;
+    return html`<header>
+      <h2 class="grow cut" title=${commandOf(job)}><code>${shortId(job)}</code> ${titleOfJob(job)}</h2>
+      ${stateTemplate(job.state, exitOf(job))}
+      <span class="row wrap">
+        ${ended(job.state) ? nothing : html`<button class="danger" @click=${() => this.askCancel(job)}>Cancel …</button>`}
+        <button @click=${() => this.askAgain(job)}>Submit again …</button>
+        <button @click=${() => this.offerCode(pythonOfJob(this.endpoint, this.plugin, this.job))}>
+          Copy as code
+        </button>
+        ${
+          this.compact
+            ? html`<button @click=${() => this.open(page)}>Open</button>`
+            : html`<button @click=${this.openJobs}>All jobs</button>`
+        }
+        ${
+          job.endpoint_name
+            ? html`<button @click=${() => this.open({ view: 'endpoint', endpoint: job.endpoint_name! })}>
+                Endpoint ${job.endpoint_name}
+              </button>`
+            : nothing
+        }
+      </span>
+    </header>`;
+  }
+
+  private output(status: PsijJobStatus): TemplateResult {
+    const { stdout, stderr } = this.followed.output;
+    const { missed, version } = this.followed.state.value;
+    const stream = this.chosen || (stdout.length === 0 && stderr.length > 0 ? 'stderr' : 'stdout');
+    const tail = this.followed.output[stream];
+    const live = !ended(status.state);
+    const note = missed
+      ? `${missed.number === null ? 'some events' : plural(missed.number, 'event')} missed at ${time(missed.time)}, state re-read`
+      : '';
+    return html`<div class="streams">
+        <div role="tablist" aria-label="Output" @keydown=${this.switched}>
+          ${STREAMS.map(one => this.tab(one, one === stream, live))}
+        </div>
+        <span class="grow soft small" role="status">${note}</span>
+        ${
+          tail.length
+            ? html`<span>
+                <button class="plain" @click=${() => this.copy(stream)}>Copy</button>
+                <button class="plain" @click=${() => void this.download(stream, status)}>Download</button>
+              </span>`
+            : nothing
+        }
+      </div>
+      <orbit-output
+        role="tabpanel"
+        .tail=${tail}
+        .version=${version}
+        .label=${`${stream} of the job`}
+        .live=${live}
+        .empty=${live ? `The job has not written to ${stream} yet.` : `The job wrote nothing to ${stream}.`}
+        @orbit-follows=${(event: CustomEvent<boolean>) => (this.follows = event.detail)}
+      ></orbit-output>`;
+  }
+
+  private tab(stream: Stream, chosen: boolean, live: boolean): TemplateResult {
+    const { length, left } = this.followed.output[stream];
+    const size = length ? bytes(length + left) : 'empty';
+    const word = live && chosen ? (this.follows ? 'following' : 'stopped') : size;
+    return html`<button
+      role="tab"
+      class="plain"
+      aria-selected=${chosen}
+      tabindex=${chosen ? 0 : -1}
+      @click=${() => this.choose(stream)}
+    >
+      ${stream} <span class="soft">· ${word}</span>
+    </button>`;
+  }
+
+  private choose(stream: Stream): void {
+    this.chosen = stream;
+    this.follows = true;
+  }
+
+  private switched = (event: KeyboardEvent): void => {
+    if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
+      this.choose(event.key === 'ArrowLeft' ? 'stdout' : 'stderr');
+      void this.updateComplete.then(() =>
+        this.renderRoot.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.focus(),
+      );
+    }
+  };
+
+  private askCancel(job: PsijJobSummary): void {
+    this.question = {
+      text: `Ask for the end of ${titleOfJob(job)}? It can’t be taken back.`,
+      yes: 'Cancel the job',
+      no: 'Keep it',
+      danger: true,
+      done: () => void this.cancel(),
+    };
+  }
+
+  private async cancel(): Promise<void> {
+    this.error = null;
+    this.doing = 'Asking for its end …';
+    try {
+      await pluginOn(this.channel, this.endpoint, this.plugin).post(
+        `cancel/{sid}/${encodeURIComponent(this.job)}`,
+        undefined,
+        { key: crypto.randomUUID() },
+      );
+      this.doing = ASKED;
+    } catch (error) {
+      this.doing = '';
+      this.error = asOrbitError(error);
+    }
+    await this.followed.reload();
+  }
+
+  private askAgain(job: PsijJobSummary & Partial<PsijJobStatus>): void {
+    const where = [job.executor, job.queue_name].filter(Boolean).join(' · ');
+    this.question = {
+      text: html`Submit <code>${commandOf(job)}</code> to ${where} once more? An endpoint doesn’t tell a job’s
+        environment, resources and scheduler options: where it had some,
+        <button class="link" @click=${() => this.fillForm(job)}>fill the form</button> and add them.`,
+      yes: 'Submit again',
+      done: () => void this.submitAgain(),
+    };
+  }
+
+  private fillForm(job: PsijJobSummary): void {
+    this.question = null;
+    const values = formValuesOf(job);
+    if (this.compact) {
+      this.dispatchEvent(new CustomEvent('orbit-fill', { detail: values }));
+    } else {
+      prefill(this.channel, this.endpoint, values);
+      this.openJobs();
+    }
+  }
+
+  private async submitAgain(): Promise<void> {
+    const { status } = this.followed.state.value;
+    if (!status) {
+      return;
+    }
+    this.error = null;
+    this.doing = 'Submitting …';
+    try {
+      const answer = await pluginOn(this.channel, this.endpoint, this.plugin).post<PsijSubmitted>(
+        'submit/{sid}',
+        submissionOf(status),
+        { key: crypto.randomUUID() },
+      );
+      this.doing = `Submitted as ${answer.native_id || answer.job_id}.`;
+      const event = new CustomEvent('orbit-submitted', { detail: { form: '', answer }, cancelable: true });
+      if (this.dispatchEvent(event)) {
+        this.open({ view: 'job', endpoint: this.endpoint, plugin: this.plugin, job: answer.job_id });
+      }
+    } catch (error) {
+      this.doing = '';
+      this.error = asOrbitError(error);
+    }
+  }
+
+  private copy(stream: Stream): void {
+    navigator.clipboard.writeText(asShown(this.followed.output[stream].text)).then(
+      () => this.toast(`${stream} was copied`, 'success'),
+      () => this.toast('It can’t be copied here: download it instead', 'warning'),
+    );
+  }
+
+  private async download(stream: Stream, job: PsijJobStatus): Promise<void> {
+    try {
+      const blob = await this.followed.whole(stream, size => (this.doing = `Downloading … ${bytes(size)}`));
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(blob);
+      link.download = `${shortId(job).replace(/[^\w.-]/g, '_')}.${stream === 'stdout' ? 'out' : 'err'}`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch (error) {
+      this.error = asOrbitError(error);
+    }
+    this.doing = '';
+  }
+
+  private openJobs = (): void => {
+    this.open({ view: 'jobs', endpoint: this.endpoint, plugin: this.plugin });
+  };
+}
+
+function facts(endpoint: string, job: PsijJobSummary & Partial<PsijJobStatus>): TemplateResult {
+  const used = usedOf(job);
+  return html`${list(factsOf(endpoint, job))}
+  ${
+    used.length
+      ? html`<h3>Resources used</h3>
+          ${list(used)}`
+      : nothing
+  }`;
+}
+
+function list(all: Fact[]): Shown {
+  return html`<dl>
+    ${all.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'orbit-job': JobView;
   }
 }

@@ -94,7 +94,7 @@ export interface UIField {
   type?: 'checkbox' | 'custom_attributes' | 'file' | 'hidden' | 'number' | 'select' | 'text' | 'textarea';
   label?: string;
   css_class?: string;
-  default?: string | number | number | boolean;
+  default?: string | number | boolean;
   placeholder?: string;
   required?: boolean;
   options?: (string | UIOption)[];
@@ -131,7 +131,7 @@ export interface UINotifications {
 }
 
 export interface View {
-  view: 'endpoint' | 'explorer' | 'files' | 'job' | 'jobs' | 'log' | 'map' | 'monitor' | 'plugin' | 'queues';
+  view: 'endpoint' | 'explorer' | 'files' | 'job' | 'jobs' | 'join' | 'launch' | 'log' | 'map' | 'monitor' | 'plugin' | 'queues';
   endpoint?: string;
   plugin?: string;
   job?: string;
@@ -397,19 +397,19 @@ export interface QueueAllocations {
 export interface QueueAllocation {
   account: string;
   allocated_node_hours: number | null;
-  allocation_id?: string | number | number | null;
-  end_date?: string | number | number | null;
+  allocation_id?: string | number | null;
+  end_date?: string | number | null;
   fairshare: number | null;
   grp_tres: string | null;
-  jobs?: string | number | number | null;
+  jobs?: string | number | null;
   max_jobs: number | null;
   max_submit: number | null;
   max_wall: number | null;
   qos: string;
   remaining_node_hours: number | null;
-  resource?: string | number | number | null;
-  start_date?: string | number | number | null;
-  suballocation_id?: string | number | number | null;
+  resource?: string | number | null;
+  start_date?: string | number | null;
+  suballocation_id?: string | number | null;
   used_node_hours: number | null;
   user: string;
 }
@@ -545,4 +545,52 @@ export interface StagingStored {
   digest: string;
   path: string;
   size: number;
+}
+
+export interface JoinJoins {
+  joined: JoinCluster[];
+  joins: JoinJoining[];
+}
+
+export interface JoinCluster {
+  name: string;
+  target: string;
+}
+
+export interface JoinJoining {
+  join_id: string;
+  message: string | null;
+  mine: boolean;
+  name: string;
+  question: JoinQuestion | null;
+  spent: string[];
+  state: 'asking' | 'cancelled' | 'cancelling' | 'done' | 'failed' | 'running';
+  steps: JoinStepShown[];
+  target: string;
+  time: number;
+  what: 'join' | 'leave';
+}
+
+export interface JoinQuestion {
+  echo: boolean;
+  id: string;
+  kind: 'host key' | 'passphrase' | 'password' | 'second factor' | 'yes-no';
+  prompt: string;
+}
+
+export interface JoinStepShown {
+  detail: string;
+  lines: string[];
+  state: 'done' | 'failed' | 'running';
+  step: string;
+  time: number;
+}
+
+export interface JoinStarted {
+  join_id: string;
+  name: string;
+}
+
+export interface JoinHosts {
+  hosts: string[];
 }

@@ -1,0 +1,133 @@
+/** Files on their way: those that this page sends, which go on while no view shows them, and what the endpoint tells. */
+
+import type { Channel } from '../channel/channel.js';
+import { joined } from '../parts/paths.js';
+import type { StagingTransfer, StagingTransfers } from '../wire/types.js';
+import { whenBack } from './back.js';
+import { pluginOn } from './plugin.js';
+import { RemoteFiles } from './remote-files.js';
+import { Upload } from './upload.js';
+import { Value, type Unwatch } from './value.js';
+
+/** Uploads at once: a browser has six connections to one server. */
+const AT_ONCE = 2;
+const KEPT = 100;
+
+export class Transfers {
+  /** Counts changes. */
+  readonly changed = new Value(0);
+  /** What this page sends, the oldest first. */
+  readonly uploads: Upload[] = [];
+  /** What the endpoint tells of, by id, the oldest first. */
+  readonly remote = new Map<string, StagingTransfer>();
+
+  private files: RemoteFiles;
+  private last = 0;
+  private users = 0;
+  private endings: Unwatch[] = [];
+
+  constructor(
+    private channel: Channel,
+    readonly endpoint: string,
+    readonly plugin: string,
+  ) {
+    this.files = new RemoteFiles(channel, endpoint, plugin);
+  }
+
+  /** Keep what the endpoint tells up to date until the function returned is called. */
+  use(): Unwatch {
+    if (this.users++ === 0) {
+      const mine = { endpoint: this.endpoint, plugin: this.plugin, topic: 'transfer' };
+      const read = () => void this.read();
+      const told = (data: Record<string, unknown>) => this.take(data as unknown as StagingTransfer);
+      this.endings = [
+        this.channel.subscribe(mine, event => told(event.data), read),
+        whenBack(this.channel, this.endpoint, read),
+      ];
+      read();
+    }
+    let used = true;
+    return () => {
+      if (used && --this.users === 0) {
+        this.endings.splice(0).forEach(end => end());
+      }
+      used = false;
+    };
+  }
+
+  /** Send files into a folder. */
+  add(files: readonly File[], folder: string): void {
+    for (const file of files) {
+      const path = joined(folder, file.name);
+      const id = String(++this.last);
+      this.uploads.push(new Upload(id, file, path, this.files, () => this.tell()));
+    }
+    this.next();
+  }
+
+  again(upload: Upload, overwrite: boolean): void {
+    upload.again(overwrite);
+    this.next();
+  }
+
+  /** Forget what has ended. */
+  tidy(): void {
+    const left = this.uploads.filter(upload => !upload.isOver);
+    this.uploads.splice(0, this.uploads.length, ...left);
+    this.tell();
+  }
+
+  private next(): void {
+    this.tell();
+    const under = this.uploads.filter(({ state }) => ['CHECKING', 'ACTIVE', 'WAITING'].includes(state)).length;
+    const waiting = this.uploads.filter(({ state }) => state === 'QUEUED').slice(0, Math.max(0, AT_ONCE - under));
+    for (const upload of waiting) {
+      void upload.run().finally(() => this.next());
+    }
+    const busy = under + waiting.length > 0;
+    // Whoever leaves the page by mistake is asked first.
+    globalThis[busy ? 'addEventListener' : 'removeEventListener']('beforeunload', this.stay);
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const access = pluginOn(this.channel, this.endpoint, this.plugin);
+      const { transfers } = await access.get<StagingTransfers>('transfers/{sid}');
+      this.remote.clear();
+      transfers.forEach(one => this.remote.set(one.id, one));
+      this.tell();
+    } catch {
+      // The listing beside says what is wrong; events go on telling.
+    }
+  }
+
+  private take(transfer: StagingTransfer): void {
+    this.remote.set(transfer.id, transfer);
+    if (this.remote.size > KEPT) {
+      this.remote.delete(this.remote.keys().next().value!);
+    }
+    this.tell();
+  }
+
+  private stay = (event: Event): void => event.preventDefault();
+
+  private tell(): void {
+    this.changed.set(this.changed.value + 1);
+  }
+}
+
+const known = new WeakMap<Channel, Map<string, Transfers>>();
+
+/** Return what all views of a page share. */
+export function transfersOf(channel: Channel, endpoint: string, plugin: string): Transfers {
+  let mine = known.get(channel);
+  if (!mine) {
+    known.set(channel, (mine = new Map<string, Transfers>()));
+  }
+  const name = `${endpoint}/${plugin}`;
+  let transfers = mine.get(name);
+  if (!transfers) {
+    mine.set(name, (transfers = new Transfers(channel, endpoint, plugin)));
+  }
+  return transfers;
+}
