@@ -22,7 +22,7 @@ from orbit_jupyter.ssh import PROGRAM_VARIABLE, check_login, ssh_options, ssh_pr
 
 from .asking import Ask, Desk
 from .errors import JoinError
-from .refusals import explain
+from .refusals import explain, forward_refused
 
 CONNECT_TIME = 30
 """Seconds that reaching the host may take."""
@@ -189,10 +189,7 @@ class Master:
         try:
             self._control("forward", "-R", f"{path}:{target}")
         except JoinError as error:
-            raise JoinError(
-                f"{self.host} refuses the tunnel, for which its sshd must have AllowStreamLocalForwarding and "
-                f"AllowTcpForwarding (their default): {error}"
-            ) from None
+            raise forward_refused(self.host, str(error)) from None
 
     def cancel(self, path: str, target: str) -> None:
         """Take a forward back; silent where there is none."""
