@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 
 from .executors import WATCHED
 from .jobs import JobRecord
 from .reports import INTERRUPTED, Reports
 from .table import JobTable
+from .unaccounted import is_unaccounted
 
 log = logging.getLogger("orbit.psij")
+
+
+ACCOUNTED_WITHIN, ACCOUNTED_MOST = 86400.0, 1000
+"""Seconds since the end of jobs whose use of resources is looked for again, and how many of them are looked at."""
 
 
 class Resume:
@@ -40,6 +46,9 @@ class Resume:
                 log.exception("job %s can't be followed any more", record.job_id)
         if live:
             log.info("%d jobs of an earlier life of this endpoint are followed again", len(live))
+        for record in self._jobs.ended_since(time.time() - ACCOUNTED_WITHIN, ACCOUNTED_MOST):
+            if record.executor in WATCHED and is_unaccounted(record):
+                self._reports.watch.account_for(record)
 
     def _find_again(self, record: JobRecord, process: int | None) -> None:
         holder = None if record.claim is None else record.claim.holder()
