@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from orbit_jupyter.host.batch import Account, Qos, Queue
 from orbit_jupyter.plugin import InvalidFieldError
@@ -141,7 +142,7 @@ def _check_access(spec: JobSpec, queue: Queue, offered: Offered) -> None:
         if spec.account.lower() not in allowed:
             what = f"queue {queue.name} is not for {spec.account!r}; it is for {', '.join(queue.accounts)}"
             raise _refused("attributes.account", what, list(queue.accounts))
-    if queue.users and offered.user and offered.user not in queue.users:
+    if queue.users and offered.user and not any(fnmatchcase(offered.user, name) for name in queue.users):
         what = f"queue {queue.name} is not for user {offered.user}; it is for {_some(queue.users)}"
         raise _refused("attributes.queue_name", what, list(queue.users))
     if queue.groups and offered.groups is not None and offered.groups.isdisjoint(queue.groups):

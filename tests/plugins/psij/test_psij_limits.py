@@ -323,6 +323,7 @@ def test_account_that_may_have_no_jobs_is_refused(which: str, checks: Limits, si
         ({"groups": ("chem",)}, {"staff", "bio"}, "is for the groups chem; you are in none of them"),
         ({"groups": tuple("abcdefg")}, {"staff"}, "a, b, c, d, e and 2 more"),
         ({"users": ("ben", "ann")}, None, None),
+        ({"users": ("a*",)}, None, None),
         ({"groups": ("chem", "bio")}, {"staff", "bio"}, None),
         ({"groups": ("chem",)}, None, None),  # nobody knows this user's groups
         ({}, set(), None),
