@@ -6,6 +6,8 @@ import contextlib
 import logging
 import time
 
+from orbit_jupyter.plugin import PluginError
+
 from .executors import WATCHED
 from .jobs import JobRecord
 from .reports import INTERRUPTED, Reports
@@ -46,7 +48,16 @@ class Resume:
                 log.exception("job %s can't be followed any more", record.job_id)
         if live:
             log.info("%d jobs of an earlier life of this endpoint are followed again", len(live))
-        for record in self._jobs.ended_since(time.time() - ACCOUNTED_WITHIN, ACCOUNTED_MOST):
+        self._account()
+
+    def _account(self) -> None:
+        """Look again what jobs have used of which only their end was known."""
+        try:
+            ended = self._jobs.ended_since(time.time() - ACCOUNTED_WITHIN, ACCOUNTED_MOST)
+        except PluginError as error:  # nobody has to wait for that, or fail of it
+            log.info("what the last jobs have used isn't looked for: %s", error)
+            return
+        for record in ended:
             if record.executor in WATCHED and is_unaccounted(record):
                 self._reports.watch.account_for(record)
 
