@@ -125,6 +125,9 @@ class RunningPlugin:
         if meant or (isinstance(getattr(error, "status_code", None), int) and not isinstance(error, PluginError)):
             return fail
         where = f"{call.path} of plugin {self.plugin.instance_name}"
+        if _is_meant(error):  # a batch system that is away, say: it would fill the log with tracebacks
+            log.warning("%s failed: %s", where, error)
+            return fail
         log.error("%s raised", where, exc_info=error)
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         # The bridge takes the traceback out again for anyone but the endpoint's own user.
@@ -138,6 +141,14 @@ class RunningPlugin:
             log.exception("plugin %s failed to close", self.plugin.instance_name)
         finally:
             self.plugin.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_meant(error: BaseException) -> bool:
+    """Return whether a handler has raised this for its caller to read, and not for its author to mend."""
+    if not isinstance(error, PluginError):
+        return False
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error.transient or behind is None or isinstance(behind, OrbitError)
 
 
 async def _send(streamed: Streamed, answer: Answer, outflow: Outflow) -> None:

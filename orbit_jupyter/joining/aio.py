@@ -11,10 +11,11 @@ from orbit_jupyter.client.aio import AsyncBridgeClient, AsyncEndpointClient, con
 from .asking import Ask, ask_here
 from .blocking import words
 from .bridge_side import BridgeSide
-from .joining import Joining, Wish
+from .joining import Joining
 from .leaving import Leaving, joined_as
 from .steps import OnStep, Step, print_step
 from .watching import let_go, watch
+from .wish import Wish
 
 
 async def join(

@@ -87,12 +87,12 @@ class Desk:
     def __init__(self, folder: Path, ask: Ask, tell: Callable[[str], None]) -> None:
         self._ask, self._tell = ask, tell
         self.cancelled = False
-        name = f"ask-{os.getpid()}-{secrets.token_hex(3)}"  # a process may have several joins under way
+        # Of its own: another thread may open a connection to another host meanwhile.
+        name = f"ask-{os.getpid()}-{secrets.token_hex(4)}"
         self._script, self._module, self._path = folder / name, folder / f"{name}.py", folder / f"{name}.sock"
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> Desk:
-        self._path.unlink(missing_ok=True)
         self._socket.bind(str(self._path))
         self._path.chmod(0o600)
         self._socket.listen()

@@ -10,10 +10,11 @@ from orbit_jupyter.client import BridgeClient, EndpointClient, connect
 
 from .asking import Ask, ask_here
 from .bridge_side import BridgeSide
-from .joining import Joining, Wish
+from .joining import Joining
 from .leaving import Leaving, joined_as
 from .steps import OnStep, print_step
 from .watching import let_go, watch
+from .wish import Wish
 
 
 def join(

@@ -11,6 +11,7 @@ from typing import Any
 from .errors import JoinError
 from .master import Master
 from .pythons import Python, choose, found_in, modules, modules_in, search
+from .there import MODULES
 
 ANSWER_TIME = 120.0
 """Seconds that an answer may take; a login node can be very busy."""
@@ -19,6 +20,14 @@ INSTALL_TIME = 1200.0
 """Seconds that bringing an installation over may take."""
 
 _RUN = "import sys; f = sys.stdin.buffer; exec(f.read(int(f.readline())))"
+
+
+def program() -> bytes:
+    """Return the source of what runs over there: `there`, all of it in one piece."""
+    folder = resources.files(__package__) / "there"
+    sources = {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
+    begin = (folder / "begin.py").read_text(encoding="utf-8")
+    return f"{begin}\n\nbegin({sources!r})\n".encode()
 
 
 class FarSide:
@@ -34,7 +43,7 @@ class FarSide:
 
     def __init__(self, master: Master, python: str = "") -> None:
         self._master, self.python = master, python
-        self._program = (resources.files(__package__) / "there.py").read_bytes()
+        self._program = program()
 
     def find_python(self, given: str | None) -> Python:
         """Look for a Python and return it; calls are its from now on.

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from orbit_jupyter.protocol import ConflictError, OrbitError, check_name
+from orbit_jupyter.protocol import ConflictError, check_name
 
-from . import kept
+from . import already, kept
 from .asking import Ask
 from .bridge_side import BridgeSide
 from .errors import JoinError
@@ -24,8 +20,8 @@ from .master import Master
 from .places import control_folder, one_join
 from .pythons import Python
 from .steps import Kind, OnStep, Step
-
-log = logging.getLogger("orbit.joining")
+from .undo import Undo
+from .wish import Wish
 
 PROBE_TIME = 15.0
 """Seconds in which a connection that is open already has to carry something."""
@@ -35,35 +31,6 @@ LOOK = 0.25
 
 LOOK_THERE = 3.0
 """Seconds between two looks over there whether its process lives."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to join.
-
-    Attributes
-    ----------
-    host, options
-        As for ssh.
-    name
-        The endpoint's; empty: the host's.
-    python
-        Of the Python to use there; None: one is looked for.
-    plugins
-        As for ``orbit-endpoint --plugins``.
-    packages
-        Distributions to bring along besides.
-    timeout
-        Seconds until the endpoint has to be connected, from its start.
-    """
-
-    host: str
-    name: str = ""
-    python: str | None = None
-    plugins: str = "default"
-    packages: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    timeout: float = 120.0
 
 
 class Joining:
@@ -92,7 +59,6 @@ class Joining:
         self.name = check_name(wish.name, "endpoint name") if wish.name else kept.name_for(wish.host)
         self._far = FarSide(self._master)
         self._before = kept.kept(self.name)
-        self._failed_undos: list[str] = []
 
     def run(self) -> Joined:
         """Join, and return what to remember of it.
@@ -106,19 +72,12 @@ class Joining:
             raise ConflictError(
                 f"{self.name} is {self._before.host}, which was joined before; leave it, or give another name="
             )
-        try:
-            with one_join(self._master.lock, self._wish.host), contextlib.ExitStack() as undo:
-                connected = self._connect(undo)
-                joined = self._join(undo, connected)
-                kept.keep(joined)
-                undo.pop_all()
-        except OrbitError as error:
-            if self._failed_undos:
-                error.message = (
-                    f"{error}. Left behind, since it couldn't be removed: {'; '.join(self._failed_undos)}"
-                )
-                error.args = (error.message,)
-            raise
+        undo = Undo(lambda what: self._say("undo", f"Taking back {what}"))
+        with one_join(self._master.lock, self._wish.host), undo:
+            connected = self._connect(undo)
+            joined = self._join(undo, connected)
+            kept.keep(joined)
+            undo.forget()
         self._say("done", f"{self.name} is connected")
         return joined
 
@@ -127,7 +86,7 @@ class Joining:
 
     # -- the connection --------------------------------------------------------------------------------------
 
-    def _connect(self, undo: contextlib.ExitStack) -> bool:
+    def _connect(self, undo: Undo) -> bool:
         """Connect; return whether the connection was there before."""
         if self._master.alive():
             with contextlib.suppress(JoinError):
@@ -136,11 +95,11 @@ class Joining:
                     return True
             self._master.close()
         self._say("connect", f"Connecting to {self._wish.host} with ssh")
-        undo.callback(self._take_back, "the ssh connection", self._master.close)
+        undo.by("the ssh connection", self._master.close)
         self._master.open(self._ask, lambda line: self._say("ssh", line))
         return False
 
-    def _join(self, undo: contextlib.ExitStack, connected: bool) -> Joined:
+    def _join(self, undo: Undo, connected: bool) -> Joined:
         python: Python | None = None
         facts: dict[str, Any] | None = None
         if self._before is not None and self._wish.python in (None, self._before.python):
@@ -151,8 +110,8 @@ class Joining:
             python = self._find_python()
             facts = self._far("facts", self.name)
         record = facts["record"]
-        self._check_place(facts)
-        if facts["alive"] and self._can_go_on(record):
+        already.check_place(self.name, self._wish.host, self._bridge, facts)
+        if facts["alive"] and already.can_go_on(self.name, self._bridge, record):
             return self._reconnect(undo, record, connected)
         if facts["alive"]:
             self._say("stop", f"Ending endpoint {self.name}, which can't come back to this bridge as it is")
@@ -165,29 +124,9 @@ class Joining:
         self._say("python", f"Using {python.name}")
         return python
 
-    def _check_place(self, facts: dict[str, Any]) -> None:
-        record = facts["record"]
-        if facts["elsewhere"]:
-            raise ConflictError(
-                f"endpoint {self.name} was started on {record['hostname']}, and {self._wish.host} led to "
-                f"{facts['hostname']} this time; join {record['hostname']} by its own name with "
-                f"name={self.name!r}, or give another name="
-            )
-        if facts["alive"] and record.get("bridge") != self._bridge.id:
-            raise ConflictError(
-                f"endpoint {self.name} runs on {self._wish.host} already, for another bridge; leave it from where "
-                "it was joined, or give another name="
-            )
-
-    def _can_go_on(self, record: dict[str, Any]) -> bool:
-        """Return whether a running endpoint would find its bridge through a new tunnel and be let in."""
-        told, now = urlsplit(record["url"]), urlsplit(self._bridge.url)
-        same = (told.scheme, told.hostname, told.path) == (now.scheme, now.hostname, now.path)
-        return same and record["token_id"] in self._bridge.tokens(self.name)
-
     # -- an endpoint that runs already -----------------------------------------------------------------------
 
-    def _reconnect(self, undo: contextlib.ExitStack, record: dict[str, Any], connected: bool) -> Joined:
+    def _reconnect(self, undo: Undo, record: dict[str, Any], connected: bool) -> Joined:
         path, target = record["path"], self._bridge.target
         if self._bridge.certificate:
             self._far("trust", self.name, cert=self._bridge.certificate)
@@ -203,21 +142,21 @@ class Joining:
 
     # -- a new one -------------------------------------------------------------------------------------------
 
-    def _begin(self, undo: contextlib.ExitStack, facts: dict[str, Any], python: Python) -> Joined:
+    def _begin(self, undo: Undo, facts: dict[str, Any], python: Python) -> Joined:
         record = facts["record"]
-        self._check_name(record)
+        already.check_name(self.name, self._bridge, record)
         environment = self._install(undo, facts, python)
         if record.get("bridge") == self._bridge.id:
             self._bridge.revoke(record["token_id"])
         self._say("token", f"Making a token for {self.name}")
         known = self._bridge.tokens(self.name)
-        undo.callback(self._take_back, "the token", self._revoke_all_but, known)
+        undo.by("the token", self._revoke_all_but, known)
         token_id, token = self._bridge.make_token(self.name)
-        undo.callback(self._take_back, f"the endpoint's files on {self._wish.host}", self._far, "clean", self.name)
+        undo.by(f"the endpoint's files on {self._wish.host}", self._far, "clean", self.name)
         self._say("tunnel", "Opening the tunnel")
         path = self._open_tunnel(undo)
         self._say("start", f"Starting endpoint {self.name}")
-        undo.callback(self._take_back, "the endpoint", self._far, "stop", self.name)
+        undo.by("the endpoint", self._far, "stop", self.name)
         started = self._far(
             "start",
             self.name,
@@ -234,27 +173,20 @@ class Joining:
             self._far("prune", self.name, keep=Path(environment).parts[-3])
         return self._joined(token_id, path)
 
-    def _open_tunnel(self, undo: contextlib.ExitStack, path: str = "") -> str:
+    def _open_tunnel(self, undo: Undo, path: str = "") -> str:
         """Have the bridge behind a socket over there, and return its path."""
         if self._before is not None:  # a forward that the master has already it wouldn't ask for again
             self._master.cancel(self._before.way, self._before.target)
         made: str = self._far("way", self.name, path=path)["path"]
         target = self._bridge.target
-        undo.callback(self._take_back, "the tunnel", self._master.cancel, made, target)
+        undo.by("the tunnel", self._master.cancel, made, target)
         self._master.cancel(made, target)
         self._master.forward(made, target)
         return made
 
-    def _check_name(self, record: dict[str, Any]) -> None:
-        holder = self._bridge.process_of(self.name)
-        if holder is not None and (not record or holder != (record["hostname"], record["pid"])):
-            raise ConflictError(
-                f"an endpoint {self.name} is connected already, from {holder[0]}; give another name="
-            )
-
-    def _install(self, undo: contextlib.ExitStack, facts: dict[str, Any], python: Python) -> str:
+    def _install(self, undo: Undo, facts: dict[str, Any], python: Python) -> str:
         def take_back(attempt: str, digest: str) -> None:
-            undo.callback(self._take_back, "the installation", uninstall, self._far, self.name, attempt, digest)
+            undo.by("the installation", uninstall, self._far, self.name, attempt, digest)
 
         there = Environments(f"{facts['home']}/.radical/orbit/env", tuple(facts["environments"]))
         return install(self._far, self.name, python, self._wish.packages, there, self._say, take_back)
@@ -292,11 +224,3 @@ class Joining:
             target=self._bridge.target,
             master=self._master.key,
         )
-
-    def _take_back(self, what: str, do: Callable[..., object], *values: object) -> None:
-        self._say("undo", f"Taking back {what}")
-        try:
-            do(*values)
-        except (OrbitError, OSError) as error:
-            log.warning("%s couldn't be taken back: %s", what, error)
-            self._failed_undos.append(f"{what} ({error})")

@@ -12,8 +12,9 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -22,7 +23,7 @@ from orbit_jupyter.ssh import PROGRAM_VARIABLE, check_login, ssh_options, ssh_pr
 
 from .asking import Ask, Desk
 from .errors import JoinError
-from .refusals import explain
+from .refusals import explain, forward_refused
 
 CONNECT_TIME = 30
 """Seconds that reaching the host may take."""
@@ -110,26 +111,33 @@ class Master:
                 desk = stack.enter_context(Desk(self.folder, ask or _nobody, tell))
                 said = stack.enter_context(open(os.open(log, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b"))
                 environment = os.environ if ask is None else {**os.environ, **desk.environment}
-                # A session of its own: no terminal for ssh to ask in, and no Ctrl-C but through us.
-                process = subprocess.Popen(
-                    command,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=said,
-                    start_new_session=True,
-                )
+                process = self._start(command, environment, said)
                 stack.callback(_kill, process)
                 self._until_open(process, desk, log, tell)
-        except FileNotFoundError:
-            raise JoinError(
-                f"there is no ssh here: install OpenSSH's client, or name it in {PROGRAM_VARIABLE}"
-            ) from None
         except BaseException:
             self.close()
             raise
         finally:
             log.unlink(missing_ok=True)
+
+    def _start(
+        self, command: list[str], environment: Mapping[str, str], said: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        try:
+            # A session of its own: no terminal for ssh to ask in, and no Ctrl-C but through us.
+            return subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise JoinError(
+                f"{command[0]} can't be started here ({error.strerror}): install OpenSSH's client, or name it in "
+                f"{PROGRAM_VARIABLE}"
+            ) from None
 
     def _until_open(
         self, process: subprocess.Popen[bytes], desk: Desk, log: Path, tell: Callable[[str], None]
@@ -189,10 +197,7 @@ class Master:
         try:
             self._control("forward", "-R", f"{path}:{target}")
         except JoinError as error:
-            raise JoinError(
-                f"{self.host} refuses the tunnel, for which its sshd must have AllowStreamLocalForwarding and "
-                f"AllowTcpForwarding (their default): {error}"
-            ) from None
+            raise forward_refused(self.host, str(error)) from None
 
     def cancel(self, path: str, target: str) -> None:
         """Take a forward back; silent where there is none."""

@@ -49,6 +49,18 @@ def explain(host: str, said: str) -> JoinError:
     return JoinError(f"ssh to {host} failed: {last or 'it said nothing'}. See whether this works: ssh {host}")
 
 
+def forward_refused(host: str, said: str) -> JoinError:
+    """Return the error for a tunnel that the host doesn't let end there."""
+    return JoinError(
+        f"{host} lets no tunnel end in a Unix socket there, which is what a join needs. Ask its staff for "
+        "'AllowStreamLocalForwarding yes' and 'AllowTcpForwarding yes' in sshd_config (OpenSSH's defaults; a "
+        "Match block can have them for you alone), and see that your key isn't restricted in "
+        "~/.ssh/authorized_keys over there (restrict, no-port-forwarding). Orbit uses no port in its place: "
+        "everybody on that machine could use it, or take it. Until then join another login node, or run the "
+        f"bridge where the cluster can reach it and start orbit-endpoint over there by hand. {said}"
+    )
+
+
 _REASONS = (
     ("Could not resolve hostname", "there is no host of that name; look at its spelling, the network and the VPN"),
     ("Connection refused", "nothing listens there; look at the port and whether the host is up"),

@@ -49,7 +49,7 @@ class Watcher:
                 wait = self._look
             except ConflictError:  # somebody joins just now, and does it better: they can be asked
                 wait = self._look
-            except OrbitError as error:
+            except (OrbitError, OSError) as error:
                 lasting = isinstance(error, JoinError) and not error.transient
                 log.warning("the tunnel of %s is down: %s", self.joined.name, error)
                 if lasting:
@@ -59,6 +59,8 @@ class Watcher:
 
     def _repair(self) -> None:
         joined = self.joined
+        # Anew: what lies in a folder for temporary files may have been cleared away.
+        self._master = Master(joined.host, joined.options, control_folder())
         with one_join(self._master.lock, joined.host):
             # Again, under the lock: it may have been left meanwhile, here or elsewhere.
             if self._ended.is_set() or kept.kept(joined.name) != joined or self._master.alive():

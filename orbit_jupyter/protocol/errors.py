@@ -240,7 +240,7 @@ class CallCancelledError(OrbitError):
 
 
 class PluginError(OrbitError):
-    """A plugin's handler raised something that it didn't mean to."""
+    """What a plugin asked for failed, or its handler raised something that it didn't mean to."""
 
     code = "plugin-error"
 

@@ -16,7 +16,7 @@ from orbit_jupyter.host.batch.pbs.answers import branch, from_json, from_text
 from orbit_jupyter.host.batch.pbs.jobs import own, parse_ended, parse_jobs
 from orbit_jupyter.host.batch.pbs.queues import parse_hosts, parse_queues
 from orbit_jupyter.host.batch.pbs.sbank import parse_allocations
-from orbit_jupyter.host.batch.slurm import accounting, accounts, jobs, partitions, recent
+from orbit_jupyter.host.batch.slurm import accounting, accounts, jobs, partitions, qos, recent
 from orbit_jupyter.protocol import PluginError
 
 SEPARATORS = jobs.Separators(lambda: TOKEN)
@@ -40,7 +40,7 @@ PARSERS: dict[str, tuple[Parser, str]] = {
     "squeue": (lambda text: jobs.parse_jobs(text, SEPARATORS), f"{SLURM_22}/squeue"),
     "sinfo": (lambda text: partitions.parse_nodes(text, SEPARATORS), f"{SLURM_22}/sinfo"),
     "scontrol": (partitions.parse_settings, f"{SLURM_22}/scontrol-partition"),
-    "qos": (partitions.parse_qos, f"{SLURM_22}/sacctmgr-qos"),
+    "qos": (qos.parse_qos, f"{SLURM_22}/sacctmgr-qos"),
     "sacct": (accounting.parse_ended, f"{SLURM_22}/sacct"),
     "squeue-json": (recent.parse_recent, f"{SLURM_22}/squeue-json"),
     "associations": (lambda text: accounts.parse_accounts(text, {}, {}, {}), f"{SLURM_22}/sacctmgr-assoc"),

@@ -111,6 +111,22 @@ def test_recorded_queues_are_read(replay: Replay) -> None:
     assert (batch.cpus_per_node, batch.mem_per_node_mb, batch.gpus_per_node) == (8, 24105, 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "users"),
+    [
+        ("ann,ben@login1", ("ann", "ben")),
+        ("+ann@*, -ben@*", ("ann",)),
+        ("-ben@*,+@*", ()),
+        ("*", ()),
+        ("", ()),
+    ],
+)
+def test_users_that_a_queue_is_for_are_read_as_pbs_writes_them(said: str, users: tuple[str, ...]) -> None:
+    queue: dict[str, Any] = {"acl_user_enable": "True", "acl_users": said, "acl_groups": "staff"}
+    (read,) = parse_queues({"q": queue}, [], None)
+    assert (read.users, read.groups) == (users, ())
+
+
 def test_recorded_text_says_the_same_as_the_json() -> None:
     text = from_text(recording("pbs/qstat-f-text")["stdout"])["1.pbshost"]
     tree = branch(from_json(recording("pbs/qstat-unknown-mixed")["stdout"]), "Jobs")["1.pbshost"]

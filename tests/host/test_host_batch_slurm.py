@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from replay import RECORDED, TOKEN, Replay, recording
 
-from orbit_jupyter.host.batch import Account, BatchJob, Ended, system_of
+from orbit_jupyter.host.batch import Account, BatchJob, Ended, Qos, system_of
 from orbit_jupyter.host.batch.slurm import SlurmSystem
 from orbit_jupyter.host.batch.slurm.accounts import parse_qos_budgets, parse_shares
 from orbit_jupyter.host.batch.slurm.jobs import FIELDS, Separators, parse_jobs
@@ -161,6 +161,14 @@ def test_queues_have_limits_and_nodes(replay: Replay) -> None:
     assert (gpu.time_limit, gpu.max_jobs_per_user, gpu.accounts) == (7200, 3, ("proj_a", "proj_b"))
 
 
+def test_qos_have_limits_and_what_they_are_above_of(replay: Replay) -> None:
+    found = {one.name: one for one in slurm(replay).qos()}
+    assert found["normal"] == Qos(name="normal")
+    assert found["tiny"] == Qos(name="tiny", max_wall=300, most={"nodes": 2, "cpus": 4}, max_jobs=3, max_submit=5)
+    assert found["wide"] == Qos(name="wide", max_wall=18000, ignores_time_limit=True, ignores_queue_qos=True)
+    assert [queue.qos for queue in slurm(replay).queues()] == [None, None, "gpuq"]
+
+
 # -- accounting --------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +269,7 @@ def test_accounts_have_the_least_that_is_left(replay: Replay) -> None:
     assert proj_a.extra == {"cpu_hours_allocated": 1.0, "cpu_hours_remaining": pytest.approx(55 / 60)}
     assert (proj_a.max_jobs, proj_a.max_submit, proj_a.max_wall) == (20, 2000, 36000)
     assert proj_a.fairshare == pytest.approx(1 / 3, abs=1e-3)
+    assert (proj_a.default_qos, proj_a.most) == ("short", {"nodes": 3, "cpus": 16})
     assert proj_b == Account(account="proj_b", user="orbit", fairshare=1.0, qos=("normal", "short"))
     assert {account.user for account in slurm(replay).accounts()} == {"orbit", "root"}
 

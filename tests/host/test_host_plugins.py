@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -122,6 +123,10 @@ class Quick(Plugin):
             next(iter([]))
         if name == "exit":
             sys.exit("usage: quick")
+        if name == "unexpected":
+            raise PluginError("the solver is broken", data={"solver": "x"}) from KeyError("mesh")
+        if name == "away":
+            raise PluginError("the scheduler is away", status=503, transient=True) from TimeoutError()
         raise {
             "key": KeyError("walltime"),
             "plugin": PluginError("the solver is broken", data={"solver": "x"}),
@@ -413,7 +418,7 @@ async def test_path_that_leads_nowhere_is_a_typed_error(
     ("name", "message"),
     [
         ("key", "KeyError: 'walltime'"),
-        ("plugin", "the solver is broken"),
+        ("unexpected", "the solver is broken"),
         ("stop", "StopIteration"),
         ("exit", "SystemExit: usage: quick"),
         ("not utf-8", r"FileNotFoundError: caf\udce9"),
@@ -427,7 +432,7 @@ async def test_handler_that_raises_is_a_plugin_error_with_its_traceback(
     assert (fail.code, fail.status, fail.transient) == ("plugin-error", 500, False)
     assert message in fail.message
     assert "in fail_plainly" in fail.data["traceback"]
-    assert name != "plugin" or fail.data["solver"] == "x"
+    assert name != "unexpected" or fail.data["solver"] == "x"
     encode(fail)
     (record,) = [
         record for record in caplog.records if record.levelname == "ERROR" and record.name == "orbit.host"
@@ -442,6 +447,8 @@ async def test_handler_that_raises_is_a_plugin_error_with_its_traceback(
     [
         ("conflict", "conflict", 409, "taken", {"by": "ada"}),
         ("http", "plugin-error", 418, "teapot", {}),
+        ("plugin", "plugin-error", 500, "the solver is broken", {"solver": "x"}),
+        ("away", "plugin-error", 503, "the scheduler is away", {}),
     ],
 )
 async def test_error_that_a_handler_means_is_kept_without_a_traceback(
@@ -450,6 +457,24 @@ async def test_error_that_a_handler_means_is_kept_without_a_traceback(
     await load(hosted, "Quick")
     fail = await hosted.begin("GET", f"/quick/{how}/{name}").fail()
     assert (fail.code, fail.status, fail.message, fail.data) == (code, status, message, data)
+
+
+@pytest.mark.parametrize("how", ["raise", "raise_plainly"])
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [("plugin", ["the solver is broken"]), ("away", ["the scheduler is away"]), ("conflict", []), ("http", [])],
+)
+async def test_failure_that_a_handler_means_is_one_line_in_the_log(
+    hosted: Hosted, how: str, name: str, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    await load(hosted, "Quick")
+    await hosted.begin("GET", f"/quick/{how}/{name}").fail()
+    found = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in found] == [
+        f"/quick/{how}/{name} of plugin quick failed: {line}" for line in lines
+    ]
+    assert not any(record.exc_info for record in found)
+    assert "Traceback" not in caplog.text
 
 
 # -- nobody waits for anybody -------------------------------------------------------------------------------------

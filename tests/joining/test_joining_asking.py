@@ -58,6 +58,18 @@ def test_question_and_answer(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_two_connections_that_are_opened_at_once_ask_each_their_own(folder: Path) -> None:
+    one, other = Answers("first"), Answers("second")
+    with Desk(folder, one, one.told.append) as first:
+        with Desk(folder, other, other.told.append) as second:
+            assert program(first, "password of one: ") == (0, "first\n")
+            assert program(second, "password of the other: ") == (0, "second\n")
+            one.answers = ["again"]
+        assert program(first, "code of one: ") == (0, "again\n")
+    assert [prompt for prompt, _ in one.asked] == ["password of one: ", "code of one: "]
+    assert list(folder.iterdir()) == []
+
+
 def test_confirmation_and_mere_words(folder: Path) -> None:
     answers = Answers("yes", "no")
     with Desk(folder, answers, answers.told.append) as desk:

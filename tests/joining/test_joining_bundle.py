@@ -27,9 +27,11 @@ def other(**changed: object) -> Python:
 def test_for_this_python_all_is_here() -> None:
     bundle = pack(HERE)
     assert bundle.missing == []
-    assert {"orbit_jupyter/joining/there.py", "orbit_plugins/psij/__init__.py", "psij/__init__.py"} <= set(
-        bundle.files
-    )
+    assert {
+        "orbit_jupyter/joining/there/answering.py",
+        "orbit_plugins/psij/__init__.py",
+        "psij/__init__.py",
+    } <= set(bundle.files)
     assert not [name for name in bundle.files if "__pycache__" in name or ".." in name or name.startswith("/")]
     # A server and a notebook aren't needed there.
     assert not [name for name in bundle.files if name.startswith(("jupyter_server/", "tornado/", "IPython/"))]

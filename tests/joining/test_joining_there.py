@@ -12,7 +12,6 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ import pytest
 from stage import wait_until
 
 from orbit_jupyter.joining.bundle import Bundle, pack
+from orbit_jupyter.joining.far_side import program
 from orbit_jupyter.joining.pythons import here
 
-PROGRAM = (resources.files("orbit_jupyter.joining") / "there.py").read_text()
+PROGRAM = program().decode()
 
 
 def ask(verb: str, name: str = "hpc", archive: bytes = b"", **more: Any) -> Any:

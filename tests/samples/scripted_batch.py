@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from orbit_jupyter.host.batch import Account, BatchJob, BatchSystem, Ended, OwnAllocation, Queue
+from orbit_jupyter.host.batch import Account, BatchJob, BatchSystem, Ended, OwnAllocation, Qos, Queue
 from orbit_jupyter.plugin import PluginError
 
 AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
@@ -23,6 +23,7 @@ class ScriptedBatch:
         self.knows: dict[str, Ended] = {}
         self.has_queues: list[Queue] = []
         self.has_accounts: list[Account] = []
+        self.has_qos: list[Qos] = []
         self.cancelled: list[str] = []
         self.says: str | None = None
         self.asked: list[str] = []
@@ -53,6 +54,10 @@ class ScriptedBatch:
     def accounts(self, user: str | None = None) -> list[Account]:
         self._ask("accounts")
         return list(self.has_accounts)
+
+    def qos(self) -> list[Qos]:
+        self._ask("qos")
+        return list(self.has_qos)
 
     def expected_starts(self, user: str | None = None) -> dict[str, float]:
         self._ask("expected_starts")

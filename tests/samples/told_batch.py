@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from orbit_jupyter.host.batch.model import Account, BatchJob, Ended, OwnAllocation, Queue
+from orbit_jupyter.host.batch.model import Account, BatchJob, Ended, OwnAllocation, Qos, Queue
 from orbit_jupyter.plugin import PluginError, ResourceNotFoundError
 
 T = TypeVar("T")
@@ -96,6 +96,9 @@ class ToldBatch:
 
     def accounts(self, user: str | None = None) -> list[Account]:
         return self._say(f"accounts {user}", [one for one in self.all_accounts if user in (None, one.user)])
+
+    def qos(self) -> list[Qos]:
+        return self._say("qos", [])
 
     def own_allocation(self) -> OwnAllocation | None:
         return self._say("own_allocation", self.own)

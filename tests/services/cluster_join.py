@@ -46,7 +46,7 @@ class Cluster:
         patch.setenv("RADICAL_ORBIT_SSH", f"ssh -F {sshd.ssh_config}")
 
     def account(self, host: str) -> Account:
-        return self.sshd.account if host == "hpc" else self.sshd.other_account
+        return self.sshd.account if host in ("hpc", "hpc-no-sockets") else self.sshd.other_account
 
     def join(self, host: str = "hpc", **more: Any) -> EndpointClient:
         self.steps.clear()

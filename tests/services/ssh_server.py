@@ -19,6 +19,7 @@ from system_packages import PATH
 SSHD = """\
 ListenAddress 127.0.0.1:{port}
 ListenAddress 127.0.0.1:{strict_port}
+ListenAddress 127.0.0.1:{no_sockets_port}
 HostKey {folder}/host_key
 PidFile {folder}/pid
 AuthorizedKeysFile .ssh/authorized_keys {folder}/authorized_keys.%u
@@ -40,6 +41,8 @@ SetEnv {mark}={services}
 # Here nobody comes in with one thing alone.
 Match LocalPort {strict_port}
   AuthenticationMethods publickey,password
+Match LocalPort {no_sockets_port}
+  AllowStreamLocalForwarding no
 """
 
 ALIAS = """\
@@ -67,14 +70,14 @@ class SshServer:
         One by which the server's host key is a wrong one.
     """
 
-    aliases = ("hpc", "hpc-root", "hpc-password", "hpc-two-factor")
+    aliases = ("hpc", "hpc-root", "hpc-password", "hpc-two-factor", "hpc-no-sockets")
 
     def __init__(self, services: ServiceFolder, user: Account, other_user: Account) -> None:
         self._services = services
         self.account, self.other_account = user, other_user
         self.user, self.home = user.name, user.home
         self.host = "127.0.0.1"
-        self.port, self.strict_port = free_ports(2)
+        self.port, self.strict_port, self.no_sockets_port = self._ports = free_ports(3)
         self.folder = services.path / "sshd"
         self.known_hosts = self.folder / "known_hosts"
         self.ssh_config = self.folder / "ssh_config"
@@ -128,7 +131,7 @@ class SshServer:
             with contextlib.suppress(psutil.Error):
                 if process.name() == "sshd" and process.pid != listener:
                     ports = {one.laddr.port for one in process.net_connections("tcp") if one.laddr}
-                    found += [process] if ports & {self.port, self.strict_port} else []
+                    found += [process] if ports & set(self._ports) else []
         return found
 
     def kill_connections(self) -> None:
@@ -171,6 +174,7 @@ class SshServer:
                 folder=self.folder,
                 port=self.port,
                 strict_port=self.strict_port,
+                no_sockets_port=self.no_sockets_port,
                 user=self.user,
                 other=self.other_account.name,
                 mark=MARK,
@@ -180,7 +184,7 @@ class SshServer:
 
     def _config(self, known_hosts: str, config: Path, host_key: str) -> None:
         known = self.folder / known_hosts
-        known.write_text("".join(f"[{self.host}]:{port} {host_key}" for port in (self.port, self.strict_port)))
+        known.write_text("".join(f"[{self.host}]:{port} {host_key}" for port in self._ports))
         config.write_text(self._aliases(self.folder / "id", known))
 
     def _aliases(self, key: Path, known_hosts: Path) -> str:
@@ -190,6 +194,7 @@ class SshServer:
             "hpc": (self.user, self.port, ""),
             "hpc-root": ("root", self.port, ""),
             "hpc-password": (other, self.port, password_only),
+            "hpc-no-sockets": (self.user, self.no_sockets_port, ""),
             "hpc-two-factor": (other, self.strict_port, "PreferredAuthentications publickey,password"),
         }
         return "".join(

@@ -23,6 +23,7 @@ NEEDED = {
     "mariadb-server": ("mariadbd", "mariadb-install-db", "mariadb"),
     "openssh-server": ("sshd",),
     "openssh-client": ("ssh", "ssh-keygen"),
+    "openmpi-bin": ("mpirun",),
 }
 """Debian's names of the packages, and the programs and files by which one sees that they are installed."""
 

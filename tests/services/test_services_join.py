@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from ssh_server import SshServer
 from stage import Server, server, wait_until
 
 from orbit_jupyter.joining import JoinError, all_kept
+from orbit_jupyter.joining.places import control_folder
 from orbit_jupyter.joining.watching import Watcher
 from orbit_jupyter.protocol import ConflictError
 
@@ -98,6 +100,20 @@ def test_a_watcher_opens_the_tunnel_again(cluster: Cluster) -> None:
             cluster.cut()
             wait_until(lambda: any(one.is_running() for one in cluster.sshd.connections()), "a new connection")
             assert answers(hpc)
+        assert cluster.endpoint() == process
+    finally:
+        watcher.stop()
+
+
+def test_a_watcher_goes_on_when_the_folder_of_its_sockets_was_cleared_away(cluster: Cluster) -> None:
+    hpc = cluster.join()
+    process = cluster.endpoint()
+    watcher = Watcher(all_kept()[0], look=0.1)
+    try:
+        shutil.rmtree(control_folder())
+        cluster.cut()
+        wait_until(lambda: any(one.is_running() for one in cluster.sshd.connections()), "a new connection")
+        assert answers(hpc)
         assert cluster.endpoint() == process
     finally:
         watcher.stop()

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 from cluster_join import Cluster
 from ssh_server import SshServer
-from stage import Server, wait_until
+from stage import Server, server, wait_until
 
 from orbit_jupyter.joining import JoinError, Step
+
+PLUGIN = """
+from orbit_jupyter.plugin import Plugin, route
+
+class Thing(Plugin):
+    plugin_name = "thing"
+
+    @route.get("value")
+    def value(self) -> dict:
+        return {"thing": 42}
+"""
 
 
 @pytest.fixture
@@ -132,3 +147,79 @@ def test_what_is_no_host_never_comes_near_ssh(cluster: Cluster, host: str) -> No
     with pytest.raises(ValueError, match=r"neither HOST nor|is no host name"):
         cluster.join(host)
     assert cluster.steps == []
+
+
+def test_a_server_that_forwards_no_sockets_is_said_with_what_its_staff_can_do(cluster: Cluster) -> None:
+    before, tokens = cluster.left_there(), cluster.tokens()
+    with pytest.raises(JoinError, match="hpc-no-sockets lets no tunnel end in a Unix socket") as refused:
+        cluster.join("hpc-no-sockets", name="fresh")
+    for words in ("'AllowStreamLocalForwarding yes'", "authorized_keys", "another login node", "bridge.sock"):
+        assert words in str(refused.value)
+    assert not refused.value.transient
+    nothing_is_left(cluster, before, tokens)
+    # Not by a way of its own choice, either: nobody listens for the bridge on a port of that machine.
+    assert [step.kind for step in cluster.steps if step.kind == "start"] == []
+
+
+def test_a_bridge_with_another_certificate_than_the_pinned_one_is_not_given_the_token(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    before = cluster.left_there()
+    issued, other = (trustme.CA().issue_cert("localhost", "127.0.0.1") for _ in range(2))
+    here, there = tmp_path / "here.pem", tmp_path / "there.pem"
+    for path in (here, there):
+        issued.cert_chain_pems[0].write_to_path(path)
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    (tmp_path / "key.pem").chmod(0o600)
+    options = ("--cert", str(there), "--key", str(tmp_path / "key.pem"), "--host", "127.0.0.1")
+    with (
+        server(tmp_path / "tls", *options, command=("orbit_jupyter.terminal",), listen=()) as lab,
+        lab.client(str(here)) as client,
+    ):
+        client.open()
+        # From now on the one that is pinned, and brought over, isn't that of who answers behind the tunnel.
+        other.cert_chain_pems[0].write_to_path(here)
+        with pytest.raises(JoinError, match=r"has ended\. The end of its log") as failed:
+            cluster.join(bridge=client, name="fresh")
+        assert f"the TLS certificate of {client.url} isn't trusted: " in str(failed.value)
+        assert "certificate verify failed" in str(failed.value)
+        assert [token["name"] for token in client.call("GET", "/tokens")["tokens"]] == []
+    nothing_is_left(cluster, before, cluster.tokens())
+
+
+def test_what_cannot_be_brought_along_the_pip_over_there_installs(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Neither here nor there is an index; only over there is a folder with the wheel.
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    wheels = cluster.sshd.home / "wheels"
+    name = "orbit_thing-1.0-py3-none-any.whl"
+    cluster.sshd.account.write(f"wheels/{name}", "")
+    pack_plugin(wheels / name)
+    cluster.sshd.set_environment(
+        {"RADICAL_ORBIT_BATCH": "none", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    )
+    try:
+        hpc = cluster.join(packages=["orbit-thing"], plugins="default,orbit_thing:Thing")
+        assert "Fetching for" in " ".join(step.text for step in cluster.steps if step.kind == "install")
+        assert hpc.call("GET", "/thing/value") == {"thing": 42}
+        (installed,) = (cluster.sshd.home / ".radical/orbit/env").glob(
+            "*/lib/python3*/site-packages/orbit_thing.py"
+        )
+        assert installed.stat().st_uid == cluster.sshd.account.uid
+        cluster.leave()
+    finally:
+        cluster.sshd.set_environment({"RADICAL_ORBIT_BATCH": "none"})
+        shutil.rmtree(wheels)
+        cluster.uninstall()
+
+
+def pack_plugin(path: Path) -> None:
+    """Write a wheel with a plugin in it."""
+    info = "orbit_thing-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("orbit_thing.py", PLUGIN)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: orbit-thing\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")

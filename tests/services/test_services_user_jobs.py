@@ -64,6 +64,23 @@ def test_a_job_on_two_nodes_gives_its_output_and_is_accounted_for(psij: PSIJClie
     assert known["JobName"] == "two-nodes"
 
 
+def test_mpirun_starts_a_process_on_each_of_two_nodes(psij: PSIJClient, slurm: SlurmCluster) -> None:
+    spec = shell(
+        "echo $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE: $(id -un) on $SLURMD_NODENAME",
+        launcher="mpirun",
+        resources={"node_count": 2, "process_count": 2},
+    )
+    job = psij.submit_job(spec, "slurm")
+    assert job.wait(SOON) == "COMPLETED", job.stderr
+    first, second = sorted(job.output.splitlines())
+    assert first.startswith(f"0 of 2: {slurm.user} on ")
+    assert second.startswith(f"1 of 2: {slurm.user} on ")
+    nodes = {first.rpartition(" ")[2], second.rpartition(" ")[2]}
+    assert len(nodes) == 2
+    assert nodes <= set(slurm.nodes)
+    assert slurm.wait_accounting(job.native_id, "COMPLETED")["NNodes"] == "2"
+
+
 def test_output_is_there_while_the_job_runs(psij: PSIJClient, slurm: SlurmCluster, user: Account) -> None:
     marker = user.home / "go-on"
     job = psij.submit_job(shell(f"echo one; until [ -e {marker} ]; do sleep 0.1; done; echo two >&2"), "slurm")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .detection import NAMES, Batch, Role, detect
 from .hostlist import expand
-from .model import Account, BatchJob, BatchSystem, Ended, OwnAllocation, Queue
+from .model import Account, BatchJob, BatchSystem, Ended, OwnAllocation, Qos, Queue
 
 __all__ = [
     "Account",
@@ -15,6 +15,7 @@ __all__ = [
     "BatchSystem",
     "Ended",
     "OwnAllocation",
+    "Qos",
     "Queue",
     "Role",
     "detect",

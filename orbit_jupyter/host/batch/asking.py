@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ from typing import TypeVar
 
 from orbit_jupyter.plugin.program import NoAnswerError, Output, Program, TooMuchOutputError
 from orbit_jupyter.protocol import OrbitError, PluginError
+
+log = logging.getLogger("orbit.host")
 
 T = TypeVar("T")
 
@@ -126,7 +129,8 @@ class Asker:
         ) as error:
             shown = f"; it begins with {repr(_first_line(text))[:SHOWN]}" if text else ""
             reason = f"{type(error).__name__}: {_first_line(str(error))}"
-            raise PluginError(f"{self.title}: what {name} printed can't be read ({reason}){shown}") from error
+            log.debug("%s: what %s printed can't be read", self.title, name, exc_info=error)
+            raise PluginError(f"{self.title}: what {name} printed can't be read ({reason}){shown}") from None
 
     def failed(self, name: str, answer: Output) -> PluginError:
         """Return the error for a program that ended with another exit code than 0."""

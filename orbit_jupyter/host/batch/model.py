@@ -42,6 +42,8 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
         Shortest time limit of a job.
     users, groups
         Users and their groups, where it is for some only; empty: everyone.
+    qos
+        Name of the `Qos` that limits its jobs, whichever they ask for.
     """
 
     name: str
@@ -63,6 +65,35 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     walltime_min: int | None = None
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    qos: str | None = None
+
+
+class Qos(msgspec.Struct, frozen=True, kw_only=True):
+    """A quality of service, which a job asks for or gets by default: limits beside those of its queue.
+
+    Attributes
+    ----------
+    max_wall
+        Longest duration of a job, in seconds. It counts in place of the account's.
+    most
+        What one job can have, of ``nodes``, ``cpus`` and ``gpus``: limits of a job, and of several together.
+    max_jobs, max_submit
+        Jobs of one user that run, and that run or wait.
+    ignores_time_limit, ignores_nodes_max, ignores_nodes_min
+        Whether its jobs needn't keep these limits of the queue.
+    ignores_queue_qos
+        Whether its limits come before those of the queue's own `Qos`.
+    """
+
+    name: str
+    max_wall: int | None = None
+    most: dict[str, int] = {}
+    max_jobs: int | None = None
+    max_submit: int | None = None
+    ignores_time_limit: bool = False
+    ignores_nodes_max: bool = False
+    ignores_nodes_min: bool = False
+    ignores_queue_qos: bool = False
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +178,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     allocated_node_hours, used_node_hours, remaining_node_hours
         The limit of which the least is left, of those that count for this account and user; without a limit, what
         was used in the last year.
+    default_qos
+        What a job gets that asks for none.
+    most
+        What one job can have, as for a `Qos`.
     extra
         What only this batch system has: Slurm's ``partition``, ``cpu_hours_allocated`` and ``cpu_hours_remaining``
         and the like for other limited resources, and ``exhausted``, the resources of which nothing is left.
@@ -163,6 +198,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     allocated_node_hours: float | None = None
     used_node_hours: float | None = None
     remaining_node_hours: float | None = None
+    default_qos: str | None = None
+    most: dict[str, int] = {}
     extra: dict[str, str | int | float | None] = {}
 
 
@@ -220,6 +257,10 @@ class BatchSystem(Protocol):
 
     def accounts(self, user: str | None = None) -> list[Account]:
         """Return what a user (None: everybody) may charge jobs to, with the hours used and left."""
+        ...
+
+    def qos(self) -> list[Qos]:
+        """Return the qualities of service; empty where it has none."""
         ...
 
     def own_allocation(self) -> OwnAllocation | None:

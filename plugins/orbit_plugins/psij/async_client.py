@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
 from orbit_jupyter.plugin import AsyncPluginClient, OrbitError
 
 from .launching import Arrival, bridge_of, check_absent, token_for
+
+ANSWER_TIME = 30.0
+"""Seconds for which a launch that was cancelled waits to learn which job it has made, to end it."""
 
 TUNNELS = ("none", "forward", "reverse", "auto")
 
@@ -162,7 +165,7 @@ class AsyncPSIJClient(AsyncPluginClient):
         """Start another endpoint as a job, as `launch` does, and don't wait for it.
 
         A token for it is made at the bridge first, and travels in the request, never in a command line. It is good
-        for this one life: the bridge forgets it when the job has ended.
+        for this one life: the bridge forgets it when the job has ended. A cancel of this call ends the job.
 
         Parameters
         ----------
@@ -201,8 +204,20 @@ class AsyncPSIJClient(AsyncPluginClient):
         bridge, parent = bridge_of(self.endpoint), self.endpoint.endpoint_id
         async with token_for(name, bridge, parent, executor, duration) as token:
             sent = {**body, "token": token}
-            answer: dict[str, Any] = await self.call("POST", "launch/{sid}", sent, key=uuid.uuid4().hex)
-        return answer
+            return await self._unless_cancelled(self.call("POST", "launch/{sid}", sent, key=uuid.uuid4().hex))
+
+    async def _unless_cancelled(self, submit: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        """Return a submit's answer; who goes while it is under way doesn't want its job, which ends then, too."""
+        submitting = asyncio.ensure_future(submit)
+        try:
+            return await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            await asyncio.wait([submitting], timeout=ANSWER_TIME)
+            if submitting.done() and not submitting.cancelled() and submitting.exception() is None:
+                with contextlib.suppress(OrbitError):
+                    await self.cancel_job(submitting.result()["job_id"])
+            submitting.cancel()
+            raise
 
     async def submit_tunneled(
         self, job_spec: dict[str, Any], executor: str = "local", tunnel: str = "none"

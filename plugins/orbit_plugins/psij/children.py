@@ -1,4 +1,4 @@
-"""The endpoints that jobs of this one are: their tunnels while they live, and what is cleared away after that.
+"""The endpoints that jobs of this one are: watched while they live, and cleared away after that.
 
 Which there are is on disk: an endpoint that was killed takes its tunnels up again at its next start, or ends them.
 """
@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import msgspec
 
 from orbit_jupyter.plugin import OrbitError, ResourceNotFoundError
-from orbit_jupyter.ssh import RemoteForward, Rendezvous, RequestError, Tunnel, TunnelState
 from orbit_jupyter.state import write_whole
 
 from .answers import TunnelStatus
+from .child import NO_TUNNEL, Child, WatchedChild
 from .jobs import FINAL
 
 log = logging.getLogger("orbit.psij")
@@ -25,34 +25,8 @@ log = logging.getLogger("orbit.psij")
 LOOK = 2.0
 """Seconds between two looks for requests, and for jobs that have ended."""
 
-PATIENCE = 120.0
-"""Seconds in which a reverse tunnel has to stand, at first and again; then its job is cancelled."""
-
 KEPT = 1000
 """Endpoints that have ended whose last status is remembered."""
-
-
-class Child(msgspec.Struct, kw_only=True):
-    """What is kept of an endpoint that is a job.
-
-    Attributes
-    ----------
-    tunnel
-        As it was asked for.
-    target
-        What a reverse tunnel leads to, as this host sees it; None: this endpoint's own bridge.
-    token_id
-        The public id of its token, whose file was written here, and goes with it.
-    error
-        Why its tunnel was given up.
-    """
-
-    name: str
-    job_id: str
-    tunnel: str = "none"
-    target: str | None = None
-    token_id: str | None = None
-    error: str | None = None
 
 
 class Jobs(Protocol):
@@ -71,19 +45,6 @@ class Jobs(Protocol):
     def cancel(self, job_id: str) -> None:
         """Ask for its end."""
         ...
-
-
-class _Watched:
-    """A child while it lives."""
-
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self.rendezvous = Rendezvous(child.name)
-        self.lock = threading.Lock()
-        self.over = False
-        self.tunnel: Tunnel | None = None
-        self.served = ("", "")
-        """The request that the tunnel is for, and what it leads to."""
 
 
 class Children:
@@ -114,7 +75,7 @@ class Children:
         self._folder, self._jobs, self._bridge_end = folder, jobs, bridge_end
         self._token_file, self._tell = token_file, tell
         self._changed = threading.Condition()
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, WatchedChild] = {}
         self._past: dict[str, TunnelStatus] = {}
         self._errors: dict[str, str] = {}
         self._closed = False
@@ -126,7 +87,7 @@ class Children:
             earlier = self._watched.get(child.name)
         if earlier is not None:
             self._end(earlier, "its name was given to another job")
-        watched = _Watched(child)
+        watched = WatchedChild(child)
         if child.tunnel != "none":
             watched.rendezvous.clear()
         self._save(child)
@@ -146,13 +107,12 @@ class Children:
         for path in sorted(self._folder.glob("*.json")):
             try:
                 child = msgspec.json.decode(path.read_bytes(), type=Child)
-                watched = _Watched(child)
+                watched = WatchedChild(child)
             except (OSError, msgspec.DecodeError, OrbitError) as error:
                 log.warning("%s can't be read and is removed: %s", path, error)
                 path.unlink(missing_ok=True)
                 continue
-            if child.tunnel in ("reverse", "auto") and watched.rendezvous.offered() is not None:
-                self._withdraw_if_ours(watched)
+            watched.withdraw_earlier()
             self._watch(watched)
 
     def status(self, name: str) -> TunnelStatus:
@@ -160,8 +120,8 @@ class Children:
         with self._changed:
             watched, past = self._watched.get(name), self._past.get(name)
         if watched is None:
-            return past or {**_NO_TUNNEL, "endpoint_name": name}
-        return _status(watched)
+            return past or {**NO_TUNNEL, "endpoint_name": name}
+        return watched.status()
 
     def error_of(self, job_id: str) -> str | None:
         """Return why the tunnel of a job was given up, if that is why it has ended."""
@@ -178,10 +138,9 @@ class Children:
             thread.join()
         for one in watched:
             with one.lock:
-                if one.tunnel is not None:
-                    one.tunnel.close()
+                one.close_tunnel()
 
-    def _watch(self, watched: _Watched) -> None:
+    def _watch(self, watched: WatchedChild) -> None:
         with self._changed:
             self._watched[watched.child.name] = watched
             self._past.pop(watched.child.name, None)
@@ -205,7 +164,7 @@ class Children:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, LOOK)
 
-    def _look(self, watched: _Watched) -> None:
+    def _look(self, watched: WatchedChild) -> None:
         child = watched.child
         try:
             state = self._jobs.state_of(child.job_id)
@@ -216,37 +175,13 @@ class Children:
             return
         if state in FINAL or state == "unknown":
             self._end(watched, None if child.error else f"its job is {state}")
-        elif child.tunnel in ("reverse", "auto") and child.error is None:
+        elif watched.asks:
             with watched.lock:
-                if not watched.over:
-                    self._serve(watched)
+                why = None if watched.over else watched.serve(self._bridge_end)
+                if why is not None:
+                    self._fail(watched, why)
 
-    def _serve(self, watched: _Watched) -> None:
-        """Open the tunnel that is asked for."""
-        try:
-            asked = watched.rendezvous.asked()
-        except RequestError as error:
-            self._fail(watched, str(error))
-            return
-        tunnel = watched.tunnel
-        if asked is not None:
-            request, mark = asked
-            try:
-                target = watched.child.target or self._bridge_end()
-            except OrbitError as error:
-                log.info("endpoint %s waits for its tunnel: %s", watched.child.name, error)
-                return
-            if watched.served != (mark, target):
-                if tunnel is not None:
-                    tunnel.close()
-                told = _Offers(watched.rendezvous)
-                tunnel = Tunnel(request.hostname, RemoteForward(target), told=told, patience=PATIENCE)
-                watched.tunnel, watched.served = tunnel, (mark, target)
-                tunnel.start()
-        if tunnel is not None and tunnel.state.status == "failed":
-            self._fail(watched, tunnel.state.error or "the tunnel failed")
-
-    def _fail(self, watched: _Watched, why: str) -> None:
+    def _fail(self, watched: WatchedChild, why: str) -> None:
         child = watched.child
         log.error("endpoint %s: %s; its job %s is cancelled", child.name, why, child.job_id)
         child.error = why
@@ -260,15 +195,14 @@ class Children:
         except OrbitError as error:  # it has ended meanwhile, or the scheduler is away: then it ends by itself
             log.warning("job %s couldn't be cancelled: %s", child.job_id, error)
 
-    def _end(self, watched: _Watched, why: str | None) -> None:
+    def _end(self, watched: WatchedChild, why: str | None) -> None:
         """Clear away what an endpoint leaves, and tell the bridge, which forgets its token."""
         child = watched.child
         with watched.lock:
             if watched.over:
                 return
             watched.over = True
-            if watched.tunnel is not None:
-                watched.tunnel.close()
+            watched.close_tunnel()
             if child.tunnel != "none":
                 watched.rendezvous.clear()
             if child.token_id is not None:
@@ -281,54 +215,10 @@ class Children:
             if self._watched.get(child.name) is watched:
                 del self._watched[child.name]
             if child.tunnel != "none":
-                last: TunnelStatus = {**_NO_TUNNEL, "endpoint_name": child.name, "error": child.error}
+                last: TunnelStatus = {**NO_TUNNEL, "endpoint_name": child.name, "error": child.error}
                 self._past[child.name] = {**last, "status": "failed" if child.error else "done"}
                 while len(self._past) > KEPT:
                     del self._past[next(iter(self._past))]
 
     def _save(self, child: Child) -> None:
         write_whole(self._folder / f"{child.name}.json", msgspec.json.encode(child))
-
-    def _withdraw_if_ours(self, watched: _Watched) -> None:
-        # Of our earlier life's ssh, which has ended with it. Where the child runs ssh itself (`auto`), there is
-        # no request, and the port is its own.
-        try:
-            asked = watched.rendezvous.asked()
-        except RequestError:
-            asked = None
-        if asked is not None:
-            watched.rendezvous.withdraw()
-
-
-class _Offers:
-    """Says at the rendezvous how a tunnel is doing; called in the tunnel's thread."""
-
-    def __init__(self, rendezvous: Rendezvous) -> None:
-        self._rendezvous = rendezvous
-
-    def __call__(self, state: TunnelState) -> None:
-        if state.port is not None and state.pid is not None:
-            self._rendezvous.offer(state.port, state.pid)
-        else:
-            self._rendezvous.withdraw()
-
-
-_NO_TUNNEL: TunnelStatus = {"endpoint_name": "", "status": "no_tunnel", "port": None, "pid": None, "error": None}
-
-
-def _status(watched: _Watched) -> TunnelStatus:
-    child, tunnel = watched.child, watched.tunnel
-    answer: TunnelStatus = {**_NO_TUNNEL, "endpoint_name": child.name, "error": child.error}
-    if child.tunnel == "none":
-        return answer
-    if child.error is not None:
-        return {**answer, "status": "failed"}
-    if tunnel is not None:
-        state = tunnel.state
-        status = "pending" if state.status == "closed" else state.status
-        return {**answer, "status": status, "port": state.port, "pid": state.pid, "error": state.error}
-    # The child's own ssh, or none yet.
-    port = watched.rendezvous.offered()
-    if port is None:
-        return {**answer, "status": "pending"}
-    return {**answer, "status": "active", "port": port, "pid": watched.rendezvous.pid}

@@ -131,6 +131,10 @@ class JobDatabase:
         """Return those that had ended by a time."""
         return self._rows("WHERE ended = 1 AND changed < ?", time)
 
+    def ended_since(self, time: float, many: int) -> list[Row]:
+        """Return so many of those that have ended after a time, the last to end."""
+        return self._rows("WHERE ended = 1 AND changed >= ? ORDER BY changed DESC LIMIT ?", time, many)
+
     def of_array(self, array_id: str) -> list[str]:
         """Return the ids of an array's tasks, in their order."""
         with self._use() as database:

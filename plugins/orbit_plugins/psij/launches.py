@@ -13,7 +13,8 @@ from orbit_jupyter.plugin.intents import Intent
 
 from .answers import Launched, TunnelStatus
 from .bodies import Submit, SubmitTunneled
-from .children import Child, Children
+from .child import Child
+from .children import Children
 from .endpoints import (
     Launch,
     check_tunnel,

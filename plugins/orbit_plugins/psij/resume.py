@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
+
+from orbit_jupyter.plugin import PluginError
 
 from .executors import WATCHED
 from .jobs import JobRecord
 from .reports import INTERRUPTED, Reports
 from .table import JobTable
+from .unaccounted import is_unaccounted
 
 log = logging.getLogger("orbit.psij")
+
+
+ACCOUNTED_WITHIN, ACCOUNTED_MOST = 86400.0, 1000
+"""Seconds since the end of jobs whose use of resources is looked for again, and how many of them are looked at."""
 
 
 class Resume:
@@ -40,6 +48,18 @@ class Resume:
                 log.exception("job %s can't be followed any more", record.job_id)
         if live:
             log.info("%d jobs of an earlier life of this endpoint are followed again", len(live))
+        self._account()
+
+    def _account(self) -> None:
+        """Look again what jobs have used of which only their end was known."""
+        try:
+            ended = self._jobs.ended_since(time.time() - ACCOUNTED_WITHIN, ACCOUNTED_MOST)
+        except PluginError as error:  # nobody has to wait for that, or fail of it
+            log.info("what the last jobs have used isn't looked for: %s", error)
+            return
+        for record in ended:
+            if record.executor in WATCHED and is_unaccounted(record):
+                self._reports.watch.account_for(record)
 
     def _find_again(self, record: JobRecord, process: int | None) -> None:
         holder = None if record.claim is None else record.claim.holder()

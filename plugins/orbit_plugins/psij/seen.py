@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 from collections.abc import Iterable
@@ -20,6 +21,19 @@ def own_user() -> str:
     with contextlib.suppress(KeyError):
         return pwd.getpwuid(uid).pw_name
     return str(uid)
+
+
+def own_groups() -> frozenset[str] | None:
+    """Return the names of this user's groups; None where they don't matter, or aren't all known."""
+    if os.getuid() == 0:  # schedulers let root in anywhere
+        return None
+    names: set[str] = set()
+    for gid in {os.getgid(), *os.getgroups()}:
+        try:
+            names.add(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            return None
+    return frozenset(names)
 
 
 def used_by(ended: Ended) -> ResourcesUsed:

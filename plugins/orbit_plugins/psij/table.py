@@ -125,6 +125,10 @@ class JobTable:
             self._ended -= len(rows)
         return [record_of(row) for row in rows]
 
+    def ended_since(self, time: float, many: int) -> list[JobRecord]:
+        """Return so many of the jobs that have ended after a time, the last to end."""
+        return [record_of(row) for row in self._database.ended_since(time, many)]
+
     def page(
         self,
         limit: int,

@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from orbit_jupyter.host.batch.model import BatchJob, BatchSystem, Ended
@@ -21,16 +20,15 @@ from .answers import ResourcesUsed
 from .executors import WATCHED, Report
 from .jobs import FINAL, JobRecord
 from .pace import Pace, poll_interval
-from .seen import native_id_in, own_user, used_by
+from .seen import native_id_in, own_user
+from .silence import Silences
+from .unaccounted import Unaccounted
 from .why import ended_because, waits_because
 
 log = logging.getLogger("orbit.psij")
 
 PATIENCE = 60.0
 """Seconds for which a job that the scheduler no longer has may be missing in its accounting as well."""
-
-ACCOUNT_TIME = 120.0
-"""Seconds after a job's end in which its use of resources is looked for."""
 
 STOP_TIME = 2.0
 
@@ -56,26 +54,6 @@ class Into(Protocol):
         """Return what the job itself has written down."""
 
 
-@dataclass(frozen=True)
-class Silence:
-    """Since when (epoch seconds) a scheduler doesn't answer, and what it says instead."""
-
-    since: float
-    why: str
-
-    def told(self, executor: str) -> str:
-        """Return it as the message of a job."""
-        since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(self.since))
-        return f"{executor} hasn't answered since {since}; the state is that of then. It says: {self.why}"
-
-
-@dataclass
-class _Unaccounted:
-    record: JobRecord
-    native_id: str
-    until: float
-
-
 class Watch:
     """Looks what becomes of the jobs of schedulers, in a thread of its own while there are any.
 
@@ -96,11 +74,12 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._stopped = False
         self.pace = Pace(poll_interval())
-        self._silent: dict[str, Silence] = {}
+        self._silences = Silences()
+        self.silence = self._silences.of
         self._missing: dict[str, float] = {}
         self._left: set[str] = set()
         self._unaccountable = False
-        self._unaccounted: dict[str, _Unaccounted] = {}
+        self._unaccounted = Unaccounted(into.used)
 
     def stir(self) -> None:
         """Something was done that changes states soon: look soon."""
@@ -122,16 +101,10 @@ class Watch:
         if thread is not None and thread is not threading.current_thread():
             thread.join(STOP_TIME)
 
-    def silence(self, executor: str) -> Silence | None:
-        """Return since when a scheduler doesn't answer; None: it does."""
-        return self._silent.get(executor)
-
     def look(self) -> bool:
         """Ask the schedulers once for all jobs; return whether anything has changed."""
         with self._looking:
-            executors = {record.executor for record in self._live()} | {
-                one.record.executor for one in self._unaccounted.values()
-            }
+            executors = {record.executor for record in self._live()} | self._unaccounted.executors
             changed = [self._look(name) for name in sorted(executors) if name in WATCHED]
             return any(changed)
 
@@ -150,6 +123,11 @@ class Watch:
         self._system_of(executor).cancel(native_id)
         self.stir()
 
+    def account_for(self, record: JobRecord) -> None:
+        """Look what a job has used that ended in an earlier life of the endpoint."""
+        self._unaccounted.add(record, str(record.native_id))
+        self.stir()
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -165,7 +143,7 @@ class Watch:
             except Exception:  # whatever one answer did to us: the next may be better
                 log.exception("the states of jobs can't be looked at")
             with self._changed:
-                self.pace.looked(time.monotonic() - began, changed=changed, answered=not self._silent)
+                self.pace.looked(time.monotonic() - began, changed=changed, answered=not self._silences)
 
     def _needed(self) -> bool:
         return bool(self._unaccounted) or any(
@@ -182,11 +160,11 @@ class Watch:
             jobs = system.jobs(own_user())
             there = {job.job_id: job for job in jobs}
         except PluginError as error:
-            self._says_nothing(executor, error)
+            self._silences.begin(executor, error)
             return False
-        self._answers(executor)
+        self._silences.end(executor)
         over = [one for one in watched if one not in there or there[one].state in FINAL]
-        over += [one.native_id for one in self._unaccounted.values() if one.record.executor == executor]
+        over += self._unaccounted.native_ids(executor)
         ended = self._ended(system, over)
         for record in mine:
             if not record.native_id:
@@ -196,7 +174,7 @@ class Watch:
             if native_id in there or ended is not None or self._into.exit_code(record) is not None:
                 self._take(record, native_id, there.get(native_id), (ended or {}).get(native_id))
             changed = changed or record.state != before
-        self._account(executor, ended or {})
+        self._unaccounted.take(executor, ended or {})
         return changed
 
     def _ended(self, system: BatchSystem, over: list[str]) -> dict[str, Ended] | None:
@@ -250,11 +228,8 @@ class Watch:
         why_ended = ended_because(record, said, code)
         when = said.end_time or time.time()
         started = said.start_time if said.node_list else None
-        self._account_for(record, native_id)
+        self._unaccounted.add(record, native_id)
         self._into.take(Report(record.job_id, native_id, state, when, code, why_ended, started))
-
-    def _account_for(self, record: JobRecord, native_id: str) -> None:
-        self._unaccounted[record.job_id] = _Unaccounted(record, native_id, time.monotonic() + ACCOUNT_TIME)
 
     def _given_up(self, record: JobRecord, native_id: str) -> bool:
         """Return whether nobody will say any more how a job ended that the scheduler no longer has."""
@@ -262,28 +237,7 @@ class Watch:
         if code is not None:
             state = "FAILED" if code else "COMPLETED"
             message = ended_because(record, None, code)
-            self._account_for(record, native_id)
+            self._unaccounted.add(record, native_id)
             self._into.take(Report(record.job_id, native_id, state, time.time(), code, message))
             return False
         return self._is_missing(record)
-
-    def _account(self, executor: str, ended: dict[str, Ended]) -> None:
-        for job_id, one in list(self._unaccounted.items()):
-            if one.record.executor != executor:
-                continue
-            found = ended.get(one.native_id)
-            if found is not None and found.state in FINAL:
-                self._into.used(one.record, used_by(found))
-            elif time.monotonic() < one.until:
-                continue
-            del self._unaccounted[job_id]
-
-    def _says_nothing(self, executor: str, error: PluginError) -> None:
-        if executor not in self._silent:
-            log.warning("%s doesn't say how its jobs are doing: %s", executor, error)
-            self._silent[executor] = Silence(time.time(), str(error))
-
-    def _answers(self, executor: str) -> None:
-        silence = self._silent.pop(executor, None)
-        if silence is not None:
-            log.info("%s answers again, after %.0f s", executor, time.time() - silence.since)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orbit_jupyter.host.batch.model import Account, BatchJob, Ended, OwnAllocation, Queue
+from orbit_jupyter.host.batch.model import Account, BatchJob, Ended, OwnAllocation, Qos, Queue
 from orbit_jupyter.plugin import ResourceNotFoundError
 
 
@@ -26,6 +26,9 @@ class NoBatchSystem:
         return {}
 
     def accounts(self, user: str | None = None) -> list[Account]:
+        return []
+
+    def qos(self) -> list[Qos]:
         return []
 
     def own_allocation(self) -> OwnAllocation | None:

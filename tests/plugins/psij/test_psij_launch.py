@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stage import wait_until
 
 from orbit_jupyter.plugin import ConflictError, InvalidFieldError, PluginError
 from orbit_plugins.psij import PSIJClient
@@ -206,6 +209,32 @@ def test_client_leaves_the_token_where_the_outcome_is_open(
     with pytest.raises(PluginError):
         client.launch_job("hpc2", executor="slurm")
     assert len(bridge.calls) == 1
+
+
+def test_launch_that_is_cancelled_while_it_is_submitted_leaves_no_job(
+    client: PSIJClient,
+    bridge: Bridge,
+    endpoint: InProcess,
+    slurm: Scheduler,
+    program: Callable[[str, str], Path],
+    fifo: Path,
+    tmp_path: Path,
+) -> None:
+    program("sbatch", f"echo > {fifo}; read go_on < {fifo}; echo Submitted batch job 4711")
+    program("scancel", f'echo "$@" >> {tmp_path}/cancelled')
+
+    async def cancelled() -> bool:
+        launching = asyncio.ensure_future(client.aio.launch_job("hpc2", executor="slurm", duration=600))
+        await asyncio.to_thread(fifo.read_text)  # sbatch runs
+        launching.cancel()
+        await asyncio.sleep(0)
+        await asyncio.to_thread(fifo.write_text, "go on\n")
+        await asyncio.wait([launching])
+        return launching.cancelled()
+
+    assert endpoint.wait(cancelled())
+    assert [route for _, route in endpoint.calls][-2:] == ["launch", "cancel"]
+    wait_until(lambda: "4711" in (tmp_path / "cancelled").read_text(), "Slurm was told")
 
 
 def test_client_without_a_bridge_says_so(client: PSIJClient) -> None:

@@ -88,9 +88,10 @@ async def test_jobs_stay_what_they_are_while_the_server_is_away(
     [
         ({"queue_name": "nosuch"}, "job_spec.attributes.queue_name"),
         ({"queue_name": "workq", "duration": 86_400}, "job_spec.attributes.duration"),
+        ({"queue_name": "gpu", "duration": 60}, "job_spec.attributes.queue_name"),  # it is alice's
     ],
 )
 async def test_what_can_never_start_is_refused(host: Host, attributes: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidFieldError) as refused:
+    with pytest.raises(InvalidFieldError, match="; force=True submits it all the same") as refused:
         await host.submit({**shell("exit 0"), "attributes": attributes}, "pbs")
     assert refused.value.field == field

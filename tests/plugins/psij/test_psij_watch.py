@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from stage import wait_until
 from orbit_jupyter.host.batch import BatchJob, Ended
 from orbit_jupyter.plugin import PluginError
 from orbit_plugins.psij import watch
+from orbit_plugins.psij.jobs import StateChange
 from orbit_plugins.psij.pace import APART, POLL, SOON, Pace, poll_interval
 
 SPEC: dict[str, Any] = {"executable": "/bin/sleep", "arguments": ["60"], "attributes": {"duration": 3600}}
@@ -246,6 +248,37 @@ def test_use_of_resources_comes_when_accounting_has_it(life: Begin, queue: Queue
     mine.look()
     assert len(batch.asked) == asked
     assert life().status(job)["resources_used"] == used
+
+
+@pytest.mark.parametrize(("ago", "looked_for"), [(60, True), (2 * 86400, False)])
+def test_use_of_resources_is_looked_for_again_after_a_restart(
+    life: Begin, queue: Queue, batch: ScriptedBatch, ago: float, looked_for: bool
+) -> None:
+    mine = life()
+    end = time.time() - ago
+    (job,) = submitted(mine, queue, "1")
+    mine.service.handover.jobs.get(job).history[:] = [StateChange("NEW", end - 9), StateChange("QUEUED", end - 9)]
+    batch.put(BatchJob(job_id="1", state="ACTIVE", native_state="RUNNING", start_time=end - 4, node_list="n1"))
+    mine.look()
+    batch.put(BatchJob(job_id="1", state="COMPLETED", native_state="COMPLETED", end_time=end, node_list="n1"))
+    mine.look()
+    assert set(mine.status(job)["resources_used"] or {}) <= {"elapsed"}
+    mine.die()
+    batch.end(done("1", start_time=end - 4, end_time=end, cpu_seconds=3.5, nodes=1))
+    again = life()
+    batch.asked.clear()
+    again.status(job)  # the first question takes up what there was
+    again.look()
+    used = again.status(job)["resources_used"] or {}
+    assert used.get("cpu_seconds") == (3.5 if looked_for else None)
+    assert batch.asked == (["jobs", "ended"] if looked_for else [])
+    batch.asked.clear()
+    again.die()
+    last = life()
+    last.status(job)
+    last.look()
+    assert batch.asked == []  # what is known isn't asked for again
+    assert last.status(job)["resources_used"] == used
 
 
 def test_job_that_goes_back_into_the_queue_says_so(life: Begin, queue: Queue, batch: ScriptedBatch) -> None:

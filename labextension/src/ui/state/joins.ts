@@ -102,8 +102,8 @@ export class Joins {
 
   async answer(joinId: string, question: string, reply: string): Promise<void> {
     // The salt keeps a password from being guessed by the digest that the bridge's audit log has of each body.
-    const salt = crypto.randomUUID();
-    await this.call('POST', `answer/{sid}/${encodeURIComponent(joinId)}`, { question, reply, salt });
+    
+    await this.call('POST', `answer/{sid}/${encodeURIComponent(joinId)}`, { question, reply });
     await this.reload();
   }
 

@@ -119,8 +119,10 @@ def _queue(name: str, record: Tree, hosts: list[Host], default: str | None) -> Q
 def _allowed(record: Tree, switch: str, names: str) -> tuple[str, ...]:
     if str(record.get(switch)) != "True":
         return ()
-    listed = (entry.strip().partition("@")[0] for entry in str(record.get(names, "")).split(","))
-    return tuple(entry for entry in listed if entry and not entry.startswith("-"))
+    # [+|-]name[@host]; what begins with a minus is kept out.
+    entries = (entry.strip() for entry in str(record.get(names, "")).split(","))
+    listed = [entry.removeprefix("+").partition("@")[0] for entry in entries if entry and entry[0] != "-"]
+    return () if not {"", "*"}.isdisjoint(listed) else tuple(listed)  # a name that is left out is everybody's
 
 
 def _limits(record: Tree, name: str) -> Tree:

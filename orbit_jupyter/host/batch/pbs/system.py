@@ -11,7 +11,7 @@ from orbit_jupyter.plugin.program import Output
 from orbit_jupyter.protocol import ForbiddenError, PluginError, ResourceNotFoundError
 
 from ..asking import DENIED, Asker
-from ..model import Account, BatchJob, Ended, OwnAllocation, Queue
+from ..model import Account, BatchJob, Ended, OwnAllocation, Qos, Queue
 from .answers import Tree, branch, from_json, from_text
 from .jobs import own, parse_ended, parse_jobs
 from .queues import parse_hosts, parse_queues
@@ -83,6 +83,10 @@ class PBSSystem:
             return []
         text = self._asker.ask(SBANK, *([f"--user={user}"] if user is not None else []))
         return self._asker.read(SBANK, text, lambda said: parse_allocations(said, user or getpass.getuser()))
+
+    def qos(self) -> list[Qos]:
+        """Return nothing: PBS has queues for that."""
+        return []
 
     def own_allocation(self) -> OwnAllocation | None:
         """Return the allocation that this process runs in."""

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 import msgspec
 
 from ..model import Account
+from .qos import most
 from .values import number, whole_seconds
 
-ASSOCIATIONS = "Account,User,Partition,QOS,MaxJobs,MaxSubmit,MaxWall,GrpTRES"
+ASSOCIATIONS = "Account,User,Partition,QOS,MaxJobs,MaxSubmit,MaxWall,GrpTRES,DefaultQOS,MaxTRES"
 SHARES = "Account,User,Partition,FairShare,GrpTRESMins,GrpTRESRaw"
 USED = "Account,Login,TresName,Used"
 
@@ -69,7 +70,7 @@ def parse_accounts(
         fields = [field.strip() for field in line.split("|")]
         if len(fields) != ASSOCIATIONS.count(",") + 1:
             raise ValueError(f"{line[:80]!r} is no association")
-        account, whose, partition, qos, max_jobs, max_submit, max_wall, grp_tres = fields
+        account, whose, partition, qos, max_jobs, max_submit, max_wall, grp_tres, default, max_tres = fields
         if not whose or (user is not None and whose != user):
             continue
         names = tuple(name for name in qos.split(",") if name)
@@ -87,6 +88,8 @@ def parse_accounts(
                 max_submit=number(max_submit),
                 max_wall=whole_seconds(max_wall),
                 grp_tres=grp_tres or None,
+                default_qos=default or None,
+                most=most(max_tres, grp_tres),
                 allocated_node_hours=nodes.limit / 60 if nodes else None,
                 used_node_hours=spent,
                 remaining_node_hours=nodes.left / 60 if nodes else None,

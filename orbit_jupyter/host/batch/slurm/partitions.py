@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..model import Queue
+from ..model import Qos, Queue
 from .jobs import Separators
 from .values import number, whole_seconds
 
@@ -38,13 +38,6 @@ _GPUS = re.compile(r"gpu(?::[^:,()]+)?:(\d{1,6})")
 _SETTING = re.compile(r"(?:^|\s)([A-Za-z][A-Za-z0-9_/:]*)=(\S*)")
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """What a QOS limits for those who use a partition that has it."""
-
-    max_wall: int | None = None
-    max_jobs_per_user: int | None = None
-
-
 def parse_settings(text: str) -> dict[str, dict[str, str]]:
     """Return the settings of each partition in what ``scontrol -o show partition`` prints, by name."""
     partitions: dict[str, dict[str, str]] = {}
@@ -55,12 +48,6 @@ def parse_settings(text: str) -> dict[str, dict[str, str]]:
         elif line.strip() and "No partitions in the system" not in line:
             raise ValueError(f"{line[:80]!r} is no partition")
     return partitions
-
-
-def parse_qos(text: str) -> dict[str, Limits]:
-    """Return the limits in what ``sacctmgr -nP show qos format=Name,MaxWall,MaxJobsPU`` prints, by name."""
-    rows = (line.split("|") for line in text.splitlines() if line.count("|") == 2)
-    return {name: Limits(whole_seconds(wall), number(jobs)) for name, wall, jobs in rows}
 
 
 def parse_nodes(text: str, separators: Separators) -> dict[str, Queue]:
@@ -92,9 +79,10 @@ def parse_nodes(text: str, separators: Separators) -> dict[str, Queue]:
     return queues
 
 
-def limited(queue: Queue, settings: Mapping[str, str], qos: Mapping[str, Limits]) -> Queue:
+def limited(queue: Queue, settings: Mapping[str, str], qos: Mapping[str, Qos]) -> Queue:
     """Return a partition with its limits; `settings` are scontrol's."""
-    limits = qos.get(settings.get("QoS", ""), Limits())
+    name = settings.get("QoS", "N/A")
+    limits = qos.get(name, Qos(name=name))
     longest = [
         limit for limit in (whole_seconds(settings.get("MaxTime", "")), limits.max_wall) if limit is not None
     ]
@@ -106,9 +94,10 @@ def limited(queue: Queue, settings: Mapping[str, str], qos: Mapping[str, Limits]
         default_time=whole_seconds(settings.get("DefaultTime", "")),
         nodes_min=number(settings.get("MinNodes", "")) or None,
         nodes_max=number(settings.get("MaxNodes", "")),
-        max_jobs_per_user=limits.max_jobs_per_user,
+        max_jobs_per_user=limits.max_jobs,
         accounts=_names(settings.get("AllowAccounts", "")),
         groups=_names(settings.get("AllowGroups", "")),
+        qos=None if name == "N/A" else name,
     )
 
 

@@ -12,8 +12,8 @@ from orbit_jupyter.protocol import ForbiddenError, PluginError, ResourceNotFound
 
 from ..asking import AWAY, DENIED, Asker
 from ..hostlist import expand
-from ..model import Account, BatchJob, Ended, OwnAllocation, Queue
-from . import accounting, jobs, partitions
+from ..model import Account, BatchJob, Ended, OwnAllocation, Qos, Queue
+from . import accounting, jobs, partitions, qos
 from .accounts import ASSOCIATIONS, SHARES, USED, parse_accounts, parse_qos_budgets, parse_shares, parse_used
 from .allocation import from_environment, from_job
 from .recent import parse_recent
@@ -60,7 +60,7 @@ class SlurmSystem:
         found = self._asker.read("sinfo", answer, lambda text: partitions.parse_nodes(text, separators))
         answer = self._asker.ask("scontrol", "-a", "-o", "show", "partition")
         settings = self._asker.read("scontrol", answer, partitions.parse_settings)
-        limits = self._limits() if any(one.get("QoS", "N/A") != "N/A" for one in settings.values()) else {}
+        limits = self._qos() if any(one.get("QoS", "N/A") != "N/A" for one in settings.values()) else {}
         return [partitions.limited(queue, settings.get(name, {}), limits) for name, queue in sorted(found.items())]
 
     def jobs(self, user: str | None = None) -> list[BatchJob]:
@@ -98,6 +98,10 @@ class SlurmSystem:
         return self._asker.read(
             "sacctmgr", associations.text, lambda text: parse_accounts(text, shares, budgets, used, user)
         )
+
+    def qos(self) -> list[Qos]:
+        """Return the qualities of service; nothing where there is no accounting, which has them."""
+        return list(self._qos().values())
 
     def own_allocation(self) -> OwnAllocation | None:
         """Return the allocation that this process runs in."""
@@ -197,9 +201,9 @@ class SlurmSystem:
             raise failure
         return ""
 
-    def _limits(self) -> dict[str, partitions.Limits]:
-        text = self._told("sacctmgr", "-nP", "show", "qos", "format=Name,MaxWall,MaxJobsPU")
-        return self._asker.read("sacctmgr", text, partitions.parse_qos)
+    def _qos(self) -> dict[str, Qos]:
+        text = self._told("sacctmgr", "-nP", "show", "qos", f"format={qos.FIELDS}")
+        return self._asker.read("sacctmgr", text, qos.parse_qos)
 
     def _change(self, job_id: str, program: str, *how: str) -> None:
         if not _JOB_ID.fullmatch(job_id):
