@@ -11,7 +11,16 @@ export default tseslint.config(
       // What comes from an endpoint is text, never markup.
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['lit/directives/unsafe-*'], message: 'Show it as text.' }] },
+        {
+          paths: [
+            {
+              name: 'lit/decorators.js',
+              importNames: ['customElement'],
+              message: 'Use `define` of define.ts: a page may have the renderer twice.',
+            },
+          ],
+          patterns: [{ group: ['lit/directives/unsafe-*'], message: 'Show it as text.' }],
+        },
       ],
       'no-restricted-properties': [
         'error',

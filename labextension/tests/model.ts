@@ -1,6 +1,6 @@
 /** A widget's model without a kernel: what the page sends is kept, and tests answer it. */
 
-import type { CellModel } from '../src/ui/cell.js';
+import type { CellModel } from '../src/ui/bound.js';
 
 type Told = (...news: never[]) => void;
 

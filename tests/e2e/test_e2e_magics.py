@@ -47,7 +47,7 @@ def shown_by(kernel: ServerKernel, code: str) -> dict[str, str]:
     shown: dict[str, str] = {}
     for output in kernel.execute(code, timeout=60):
         for kind, text in (output.get("data") or {output["name"]: output["text"]}).items():
-            shown[kind] = shown.get(kind, "") + text
+            shown[kind] = shown.get(kind, "") + (text if isinstance(text, str) else json.dumps(text))
     return shown
 
 

@@ -34,7 +34,10 @@ def test_for_this_python_all_is_here() -> None:
     } <= set(bundle.files)
     assert not [name for name in bundle.files if "__pycache__" in name or ".." in name or name.startswith("/")]
     # A server and a notebook aren't needed there.
-    assert not [name for name in bundle.files if name.startswith(("jupyter_server/", "tornado/", "IPython/"))]
+    foreign = ("jupyter_server/", "tornado/", "IPython/", "orbit_jupyter_widgets/", "anywidget/", "ipywidgets/")
+    assert not [name for name in bundle.files if name.startswith(foreign)]
+    # Nor what people see: the page, the scripts, Lab's extension.
+    assert not [name for name in bundle.files if name.endswith((".js", ".css", ".ts")) or "labextension" in name]
 
 
 def test_what_is_packed_is_enough_for_every_plugin(tmp_path: Path) -> None:

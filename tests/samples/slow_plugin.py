@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from typing import Any
 
 from orbit_jupyter.plugin import Plugin
 
 
 class SlowPlugin(Plugin):
-    """Waits until its process ends."""
+    """Holds its endpoint back for a while; so it holds back the end, too."""
 
     plugin_name = "slow"
 
     def __init__(self, app: Any, instance_name: str | None = None) -> None:
         super().__init__(app, instance_name)
-        threading.Event().wait(120)
+        time.sleep(20)

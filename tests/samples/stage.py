@@ -22,6 +22,12 @@ from orbit_jupyter.client import BridgeClient
 
 SAMPLES = Path(__file__).resolve().parent
 
+START_TIME = 60.0
+"""Seconds that a server may take to come up: CI's machines are slow."""
+
+OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
+"""Extensions that are installed for other tests: a server without them starts in half the time."""
+
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
     """Poll something that no event tells of (a file, a process) until it is true; return it."""
@@ -107,6 +113,8 @@ def server(
     listen: tuple[str, ...] = ("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
 ) -> Iterator[Server]:
     """Run a Jupyter server until the block ends."""
+    if command == ("jupyter_server",):
+        arguments = (*arguments, *(f"--ServerApp.jpserver_extensions={name}=False" for name in OTHERS))
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     with log.open("ab") as output:
@@ -136,7 +144,7 @@ def server(
             assert process.poll() is None, log.read_text()
             return orbit.exists() and runtime.exists()
 
-        wait_until(up, "the server is up")
+        wait_until(up, "the server is up", START_TIME)
         started.info = json.loads(runtime.read_text())
         yield started
     finally:

@@ -1,7 +1,7 @@
 """Which system packages these tests need, and which of them aren't there: also for ``make`` and ``.ci/run``.
 
 As a program it says what is missing, with status 1, or prints the names of the packages alone, with the browser of
-``tests/ui`` (``--names``). It runs before there is an environment, so that it imports nothing that isn't Python's own.
+``tests/ui`` (``--names``). It runs before there is an environment, so that it imports nothing but Python's own.
 """
 
 from __future__ import annotations

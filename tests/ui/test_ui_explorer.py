@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 from collections.abc import Callable
@@ -12,9 +13,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from stage import Server, server
 
+import orbit_jupyter_widgets
+
 pytestmark = pytest.mark.ui
 
 Open = Callable[[str], Page]
+
+STATIC = Path(orbit_jupyter_widgets.__file__).parent / "static"
 
 VIEWS = [
     "/map",
@@ -121,6 +126,12 @@ def test_an_endpoint_that_is_killed_is_shown_lost_and_comes_back(
     page.wait_for_function("() => window.seen.some(mark => mark.includes('lost'))")
     page.wait_for_function("() => window.seen.at(-1).includes('present') && window.seen.length > 1")
     assert page.evaluate("performance.now()") > since  # the page itself was never loaded again
+
+
+def test_the_page_weighs_little() -> None:
+    files = [file for file in STATIC.iterdir() if file.suffix in (".js", ".css")]
+    assert {"explorer.js", "explorer-style.css", "orbit-ui.js"} <= {file.name for file in files}
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 150_000
 
 
 def free_port() -> int:

@@ -81,7 +81,7 @@ def test_a_launch_under_way_is_there_again_after_a_reload_and_can_be_cancelled(
     expect(view).to_contain_text("Launching local.8")
     view.get_by_role("button", name="Cancel …").click()
     view.get_by_role("button", name="Cancel the job").click()
-    expect(view).to_contain_text("Its job was cancelled")
+    expect(view).to_contain_text("Its job was cancelled", timeout=60_000)
     wait_until(lambda: "local.8" not in tokens(bridge), "its token is gone")
 
 

@@ -45,7 +45,8 @@ def card(page: Page, name: str) -> Locator:
 def submit(bridge: Server, executable: str, *arguments: str) -> str:
     with bridge.client() as client:
         job = client["local"].psij.submit_job({"executable": executable, "arguments": list(arguments)})
-        return job.id
+        name: str = job.id
+        return name
 
 
 def test_the_end_of_a_job_is_told_while_another_view_is_open_and_opens_it(
@@ -112,6 +113,8 @@ def test_a_lost_endpoint_is_shown_and_told_and_comes_back(
         expect(card(page, name)).to_be_visible(timeout=SLOW)
     expect(page.locator("orbit-map")).to_contain_text("4 endpoints")
     expect(page.locator("orbit-map .branch .branch .name")).to_have_text("hpc1.1")
+    inside = "all => all.every(one => one.scrollWidth <= one.clientWidth)"
+    assert page.locator("orbit-map article").evaluate_all(inside)
     boxes = [card(page, name).bounding_box() for name in ("local", *NAMES)]
     assert all(box is not None for box in boxes)
     assert not any(_overlap(one, other) for one in boxes for other in boxes if one is not other)

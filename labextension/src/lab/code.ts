@@ -3,6 +3,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { copyText } from '../ui/parts/copy.js';
 
 /** Milliseconds that it is told what became of the code. */
 const STAY = 5000;
@@ -24,7 +25,7 @@ export const code: JupyterFrontEndPlugin<void> = {
         Notification.success(`Inserted as a cell of ${panel.title.label}.`, { autoClose: STAY });
         return;
       }
-      void navigator.clipboard.writeText(event.detail).then(
+      void copyText(event.detail).then(
         () =>
           Notification.info('No notebook is open, so the code was copied: paste it into a cell.', {
             autoClose: STAY,

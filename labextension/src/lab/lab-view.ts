@@ -10,6 +10,7 @@ import { show } from '../ui/show.js';
 import { endpointsOf } from '../ui/state/endpoints.js';
 import type { Unwatch } from '../ui/state/value.js';
 import { base, buttons, theme } from '../ui/theme.js';
+import '../ui/views/explorer.js';
 import { lacking, whole } from '../ui/whole.js';
 import type { View } from '../ui/wire/types.js';
 import type { IOrbit } from './tokens.js';

@@ -92,10 +92,12 @@ export const panel: JupyterFrontEndPlugin<void> = {
     app.shell.add(widget, 'left', { rank: 850, type: 'Orbit' });
     restorer?.add(widget, widget.id);
     shell?.currentChanged.connect((_, { newValue }) => (element.current = orbit.viewOf(newValue)));
-    void Promise.all([settings?.load(PLUGIN), app.restored]).then(([mine]) => {
-      if (mine?.get('openAtStart').composite === true) {
-        app.shell.activateById(widget.id);
-      }
-    });
+    void app.restored
+      .then(() => settings?.load(PLUGIN))
+      .then(mine => {
+        if (mine?.get('openAtStart').composite === true) {
+          app.shell.activateById(widget.id);
+        }
+      });
   },
 };

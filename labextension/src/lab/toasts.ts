@@ -18,7 +18,7 @@ export const toasts: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IOrbit],
   optional: [ISettingRegistry],
-  activate: (_app: JupyterFrontEnd, orbit: IOrbit, settings: ISettingRegistry | null) => {
+  activate: (app: JupyterFrontEnd, orbit: IOrbit, settings: ISettingRegistry | null) => {
     const tell = ({ text, level, view }: Toast) => {
       const actions = view ? [{ label: 'Open', callback: () => orbit.open(view) }] : [];
       Notification.emit(text, level, { autoClose: level === 'error' ? false : STAY, actions });
@@ -28,7 +28,7 @@ export const toasts: JupyterFrontEndPlugin<void> = {
       tell(event.detail);
     });
     let silence: Unwatch | null = null;
-    let wanted = true;
+    let wanted = settings === null;
     const listen = () => {
       const reached = orbit.reached.value;
       if (wanted && reached.kind === 'there') {
@@ -40,13 +40,16 @@ export const toasts: JupyterFrontEndPlugin<void> = {
     };
     orbit.reached.watch(listen);
     listen();
-    void settings?.load(PLUGIN).then(mine => {
-      const read = () => {
-        wanted = mine.get('notifications').composite !== false;
-        listen();
-      };
-      mine.changed.connect(read);
-      read();
-    });
+    // Not before: the extension with the shortcuts takes no news of settings until its own are there.
+    void app.restored
+      .then(() => settings?.load(PLUGIN))
+      .then(mine => {
+        const read = () => {
+          wanted = mine?.get('notifications').composite !== false;
+          listen();
+        };
+        mine?.changed.connect(read);
+        read();
+      });
   },
 };

@@ -1,12 +1,13 @@
 /** A view in a notebook's cell: a widget's traits and a view's state, kept alike. */
 
-import { css, html, nothing, type PropertyValues, type ReactiveController, type TemplateResult } from 'lit';
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
+import { copyText } from './parts/copy.js';
 import { toHash } from './address.js';
-import { bindingsOf, type Binding, type BoundView } from './bindings.js';
+import { bindingsOf, type BoundView } from './bindings.js';
+import { Bound, type CellModel } from './bound.js';
 import { choose, ownBase, type Chosen } from './channel/choice.js';
-import type { CommModel } from './channel/comm.js';
 import { define } from './define.js';
 import { OrbitElement, type Toast } from './element.js';
 import { disconnected, empty, loading } from './parts/notice.js';
@@ -19,13 +20,6 @@ import { lacking, whole } from './whole.js';
 import type { View } from './wire/types.js';
 import './parts/toasts.js';
 import './views/explorer.js';
-
-/** What of an anywidget's model is used. */
-export interface CellModel extends CommModel {
-  get(name: string): unknown;
-  set(name: string, value: unknown): void;
-  save_changes(): void;
-}
 
 /** Show a widget's view in an element; what is returned takes it away. */
 export function renderCell({ model, el }: { model: CellModel; el: HTMLElement }): () => void {
@@ -199,7 +193,7 @@ export class Cell extends OrbitElement {
 
   private offered = (event: CustomEvent<string>): void => {
     if (this.asked(event)) {
-      void navigator.clipboard.writeText(event.detail).then(
+      void copyText(event.detail).then(
         () => this.say({ text: 'The code was copied: paste it into a cell.', level: 'success' }),
         () => this.say({ text: `It can’t be copied here: ${event.detail}`, level: 'warning' }),
       );
@@ -222,90 +216,4 @@ export class Cell extends OrbitElement {
     }
     this.toasts.add(toast);
   }
-}
-
-/** Keeps a model's traits and a view's state alike, for as long as the view is there. */
-class Bound implements ReactiveController {
-  private endings: Unwatch[] = [];
-  /** Traits that the view hasn't taken yet. */
-  private late = new Set<Binding>();
-  /** The trait that is being told of: its change is not to be put back. */
-  private telling = '';
-
-  constructor(
-    readonly view: BoundView,
-    private model: CellModel,
-    private bindings: readonly Binding[],
-  ) {
-    for (const binding of bindings) {
-      const event = `change:${binding.trait}`;
-      const put = () => {
-        if (this.telling !== binding.trait) {
-          this.put(binding);
-        }
-      };
-      model.on(event, put);
-      this.endings.push(() => model.off(event, put));
-      if (binding.watch) {
-        this.endings.push(binding.watch(view, value => this.tell(new Map([[binding.trait, value]]))));
-      }
-      if (!blank(model.get(binding.trait))) {
-        this.late.add(binding); // a view takes nothing before it has been drawn
-      }
-    }
-    view.addController(this);
-    if (view.hasUpdated) {
-      this.hostUpdated();
-    }
-  }
-
-  hostUpdated(): void {
-    for (const binding of [...this.late]) {
-      this.late.delete(binding);
-      this.put(binding);
-    }
-    const ready = this.bindings.filter(binding => !this.late.has(binding));
-    this.tell(new Map(ready.map(({ trait, get }) => [trait, get(this.view)])));
-  }
-
-  end(): void {
-    this.view.removeController(this);
-    this.endings.splice(0).forEach(end => end());
-  }
-
-  private put(binding: Binding): void {
-    const value = this.model.get(binding.trait);
-    if (!same(binding.get(this.view), value) && binding.put(this.view, value) === false) {
-      this.late.add(binding);
-    }
-  }
-
-  private tell(news: ReadonlyMap<string, unknown>): void {
-    let changed = false;
-    for (const [trait, value] of news) {
-      if (value !== undefined && !same(value, this.model.get(trait))) {
-        this.telling = trait;
-        this.model.set(trait, value);
-        changed = true;
-      }
-    }
-    this.telling = '';
-    if (changed) {
-      this.model.save_changes();
-    }
-  }
-}
-
-function same(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}
-
-function blank(value: unknown): boolean {
-  return (
-    value === undefined ||
-    value === null ||
-    value === '' ||
-    value === false ||
-    (typeof value === 'object' && !Object.keys(value).length)
-  );
 }

@@ -1,5 +1,6 @@
 /** The Explorer page: the renderer on a page of its own. */
 
+import { copyText } from './parts/copy.js';
 import { DirectChannel } from './channel/direct.js';
 import { fromHash, toHash } from './address.js';
 import type { Toasts } from './parts/toasts.js';
@@ -29,7 +30,7 @@ explorer.addEventListener('orbit-view', event => {
 document.addEventListener('orbit-toast', event => toasts.add(event.detail));
 toasts.addEventListener('orbit-open', event => explorer.goTo(event.detail));
 document.addEventListener('orbit-code', event => {
-  void navigator.clipboard.writeText(event.detail).then(
+  void copyText(event.detail).then(
     () => toasts.add({ text: 'The code was copied: paste it into a cell.', level: 'success' }),
     () => toasts.add({ text: `It can’t be copied here: ${event.detail}`, level: 'warning' }),
   );

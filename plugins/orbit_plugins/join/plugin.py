@@ -117,8 +117,9 @@ class JoinPlugin(Plugin):
             Naming the field.
         """
         from orbit_jupyter.joining.blocking import words
-        from orbit_jupyter.joining.joining import Joining, Wish
+        from orbit_jupyter.joining.joining import Joining
         from orbit_jupyter.joining.watching import let_go, watch
+        from orbit_jupyter.joining.wish import Wish
 
         _check_user(request)
         work = Work("join", body.target, body.name, session.sid, self._tell, self._patience)

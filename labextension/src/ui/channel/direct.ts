@@ -15,6 +15,7 @@ import type {
   Interest,
   OrbitEvent,
 } from './channel.js';
+import { newKey } from './key.js';
 import { Listeners } from './listeners.js';
 import { PendingCalls } from './pending.js';
 
@@ -97,7 +98,7 @@ export class DirectChannel implements Channel {
   private greet(): void {
     this.received = 0;
     this.heard = Date.now();
-    this.send(['hello', 'client', '', crypto.randomUUID(), [1, 1]]);
+    this.send(['hello', 'client', '', newKey(), [1, 1]]);
   }
 
   private take(data: ArrayBuffer): void {

@@ -10,6 +10,7 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from 'li
 import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { pluginOn } from '../state/plugin.js';
@@ -190,7 +191,7 @@ export class FormElement extends OrbitElement {
     // Nobody knows what became of a call whose answer was lost: the same again is the same submit, by its key.
     const text = JSON.stringify(body);
     if (this.sent?.body !== text) {
-      this.sent = { body: text, key: crypto.randomUUID() };
+      this.sent = { body: text, key: newKey() };
     }
     const plugin = pluginOn(this.channel, this.endpoint, this.plugin);
     const answer = await plugin.post<unknown>(routeOf(this.form), body, { key: this.sent.key });

@@ -13,7 +13,7 @@ export const jobsLook = css`
   }
   .page {
     display: grid;
-    grid-template-columns: minmax(300px, 380px) minmax(0, 1fr);
+    grid-template-columns: minmax(300px, 400px) minmax(0, 1fr);
     gap: 16px;
     align-items: start;
   }

@@ -91,6 +91,7 @@ export const mapLook = css`
   .endpoint {
     position: relative;
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 1px;
     padding: 8px 12px;
   }

@@ -19,6 +19,12 @@ export class PreviewPart extends OrbitElement {
     base,
     buttons,
     css`
+      h2 {
+        flex: 1 1 9em;
+      }
+      .size {
+        white-space: nowrap;
+      }
       pre {
         padding: 10px 14px;
         max-height: 360px;
@@ -45,7 +51,7 @@ export class PreviewPart extends OrbitElement {
     return html`<section class="card" aria-label="Preview">
       <header>
         <h2 class="cut" title=${this.path}>${nameOf(this.path)}</h2>
-        <span class="soft grow">${bytes(this.size)}</span>
+        <span class="soft size">${bytes(this.size)}</span>
         <slot></slot>
       </header>
       ${shown(

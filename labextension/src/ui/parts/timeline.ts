@@ -48,7 +48,8 @@ export function timelineTemplate(status: PsijJobStatus): TemplateResult | typeof
     .map((one, index) => ({ ...one, lasted: Math.max(0, until(index) - one.time) }));
   const active = parts.find(one => one.state === 'ACTIVE');
   const left = !over && active && status.duration ? Math.max(0, status.duration - active.lasted) : 0;
-  const grow = (seconds: number) => `flex-grow:${Math.max(seconds, 0.001)}`;
+  // In milliseconds: shares whose sum is below 1 would leave room.
+  const grow = (seconds: number) => `flex-grow:${Math.max(1, Math.round(seconds * 1000))}`;
   return html`<div class="timeline">
     <div class="bar" aria-hidden="true">
       ${parts.map(one => html`<span class=${lookOf(one.state).tone} .style=${grow(one.lasted)}></span>`)}

@@ -44,6 +44,9 @@ export class Toasts extends OrbitElement {
         box-shadow: 0 2px 10px rgb(0 0 0 / 25%);
         overflow-wrap: anywhere;
       }
+      .toast + .toast {
+        margin-top: 8px;
+      }
       .error {
         border-left-color: var(--o-bad);
       }

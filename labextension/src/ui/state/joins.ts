@@ -2,6 +2,7 @@
 
 import type { Channel } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import type { JoinCluster, JoinHosts, JoinJoining, JoinJoins, JoinStarted } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { makeToken, revokeToken, tokensOf } from './tokens.js';
@@ -102,8 +103,8 @@ export class Joins {
 
   async answer(joinId: string, question: string, reply: string): Promise<void> {
     // The salt keeps a password from being guessed by the digest that the bridge's audit log has of each body.
-    
-    await this.call('POST', `answer/{sid}/${encodeURIComponent(joinId)}`, { question, reply });
+    const salt = newKey();
+    await this.call('POST', `answer/{sid}/${encodeURIComponent(joinId)}`, { question, reply, salt });
     await this.reload();
   }
 

@@ -1,11 +1,14 @@
 /** One file on its way to an endpoint: looked for there, checked, sent, and resumed where the connection is lost. */
 
+import { blake2b } from '@noble/hashes/blake2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+
 import { asOrbitError, OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { put } from '../channel/put.js';
 import { bytes } from '../parts/format.js';
 import { inRoute, parentOf } from '../parts/paths.js';
 import type { StagingDigest, StagingPart } from '../wire/types.js';
-import { Blake2b } from '../wire/blake2b.js';
 import { pluginOn } from './plugin.js';
 import { MOST_OUT, type RemoteFiles } from './remote-files.js';
 
@@ -196,7 +199,8 @@ export class Upload {
   }
 
   private async hashed(signal: AbortSignal): Promise<string> {
-    const hash = new Blake2b();
+    // Browsers have no BLAKE2b of their own.
+    const hash = blake2b.create();
     for (let at = 0; at < this.file.size; at += PIECE) {
       const piece = await this.file.slice(at, at + PIECE).arrayBuffer();
       signal.throwIfAborted();
@@ -204,7 +208,7 @@ export class Upload {
       this.done = Math.min(at + PIECE, this.file.size);
       this.changed();
     }
-    return `blake2b=${hash.hex()}`;
+    return `blake2b=${bytesToHex(hash.digest())}`;
   }
 
   private async sendInCall(signal: AbortSignal): Promise<void> {
@@ -216,7 +220,7 @@ export class Upload {
     const { channel, endpoint, plugin } = this.remote;
     const content = base64(new Uint8Array(await this.file.arrayBuffer()));
     const body = { filename: this.path, content, overwrite: this.overwrite };
-    await pluginOn(channel, endpoint, plugin).post('put/{sid}', body, { signal, key: crypto.randomUUID() });
+    await pluginOn(channel, endpoint, plugin).post('put/{sid}', body, { signal, key: newKey() });
   }
 
   private turn(state: UploadState, message: string): void {

@@ -4,6 +4,7 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { answered, asOf, staleness } from '../parts/asked.js';
@@ -206,7 +207,7 @@ export class BatchJobs extends OrbitElement {
     const results = await Promise.allSettled(
       jobs.map(job => {
         const route = `${action.verb}/{sid}/${encodeURIComponent(job.native_id || job.job_id)}`;
-        return access.post(route, undefined, { key: crypto.randomUUID() });
+        return access.post(route, undefined, { key: newKey() });
       }),
     );
     this.acting = false;

@@ -4,9 +4,11 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
+import { copyText } from '../parts/copy.js';
 import { bytes, plural, time } from '../parts/format.js';
 import {
   commandOf,
@@ -64,7 +66,12 @@ export class JobView extends OrbitElement {
   protected override start(): Unwatch[] {
     this.followed = followedJob(this.channel, this.endpoint, this.plugin, this.job);
     [this.chosen, this.question, this.error, this.doing] = ['', null, null, ''];
-    return [this.followed.state.watch(() => this.requestUpdate()), this.followed.use()];
+    const clock = setInterval(() => this.followed.ended || this.requestUpdate(), 1000); // the bar grows
+    return [
+      this.followed.state.watch(() => this.requestUpdate()),
+      this.followed.use(),
+      () => clearInterval(clock),
+    ];
   }
 
   override render(): TemplateResult {
@@ -216,7 +223,7 @@ export class JobView extends OrbitElement {
       await pluginOn(this.channel, this.endpoint, this.plugin).post(
         `cancel/{sid}/${encodeURIComponent(this.job)}`,
         undefined,
-        { key: crypto.randomUUID() },
+        { key: newKey() },
       );
       this.doing = ASKED;
     } catch (error) {
@@ -259,7 +266,7 @@ export class JobView extends OrbitElement {
       const answer = await pluginOn(this.channel, this.endpoint, this.plugin).post<PsijSubmitted>(
         'submit/{sid}',
         submissionOf(status),
-        { key: crypto.randomUUID() },
+        { key: newKey() },
       );
       this.doing = `Submitted as ${answer.native_id || answer.job_id}.`;
       const event = new CustomEvent('orbit-submitted', { detail: { form: '', answer }, cancelable: true });
@@ -273,7 +280,7 @@ export class JobView extends OrbitElement {
   }
 
   private copy(stream: Stream): void {
-    navigator.clipboard.writeText(asShown(this.followed.output[stream].text)).then(
+    void copyText(asShown(this.followed.output[stream].text)).then(
       () => this.toast(`${stream} was copied`, 'success'),
       () => this.toast('It can’t be copied here: download it instead', 'warning'),
     );

@@ -4,6 +4,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
@@ -285,7 +286,7 @@ export class JobsView extends OrbitElement {
         this.endpoint,
         this.plugin,
       ).post<PsijCancelledAll>('cancel_all/{sid}', ids ? { job_ids: ids } : {}, {
-        key: crypto.randomUUID(),
+        key: newKey(),
         seconds: CANCEL_TIME,
       });
       this.toast(`The end of ${plural(canceled.length, 'job')} was asked for.`, 'success');

@@ -8,6 +8,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate } from '../parts/confirm.js';
+import { copyText } from '../parts/copy.js';
 import type { JoinForm } from '../parts/join-form.js';
 import '../parts/join-form.js';
 import { empty, failed, loading } from '../parts/notice.js';
@@ -328,7 +329,7 @@ export class JoinView extends OrbitElement {
   }
 
   private copy(text: string): void {
-    void navigator.clipboard.writeText(text).then(
+    void copyText(text).then(
       () => this.toast('The command was copied.', 'success'),
       () => this.toast(`It can’t be copied here: ${text}`, 'warning'),
     );

@@ -5,6 +5,7 @@ import { property, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate } from '../parts/confirm.js';
@@ -282,7 +283,7 @@ export class LaunchView extends OrbitElement {
   private async begin(wanted: Launch): Promise<void> {
     const { endpoint, plugin } = this.place()!;
     const said = JSON.stringify([endpoint, wanted]);
-    this.sent = this.sent?.wanted === said ? this.sent : { wanted: said, key: crypto.randomUUID() };
+    this.sent = this.sent?.wanted === said ? this.sent : { wanted: said, key: newKey() };
     this.busy = true;
     this.error = this.trouble = null;
     try {

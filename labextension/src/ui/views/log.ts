@@ -76,7 +76,7 @@ export class LogView extends OrbitElement {
         all: unset;
         box-sizing: border-box;
         display: grid;
-        grid-template-columns: 7.5em minmax(4em, 10em) minmax(4em, 8em) minmax(4em, 9em) minmax(0, 1fr);
+        grid-template-columns: 7.5em 7em 6em 7em minmax(0, 1fr);
         gap: 0 12px;
         align-items: center;
         width: 100%;
@@ -95,6 +95,9 @@ export class LogView extends OrbitElement {
       .line.bridge {
         padding: 4px 14px;
         background: var(--o-bg-soft);
+      }
+      .time {
+        font-variant-numeric: tabular-nums;
       }
       .what {
         font-family: var(--o-mono);
@@ -284,7 +287,7 @@ export class LogView extends OrbitElement {
       .style=${place}
     >
       <button aria-expanded=${open} @click=${() => this.toggle(line)}>
-        <span class="soft number">${time(line.time)}</span>
+        <span class="soft cut time">${time(line.time)}</span>
         <span class="cut" title=${line.endpoint}>${line.endpoint}</span>
         <span class="cut soft" title=${line.plugin}>${line.plugin}</span>
         <span class="cut soft" title=${line.topic}>${line.topic}</span>

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 
+import { copyText } from '../parts/copy.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
@@ -279,7 +280,7 @@ export class MapView extends OrbitElement {
   }
 
   private copy(text: string): void {
-    void navigator.clipboard?.writeText(text).then(
+    void copyText(text).then(
       () => this.toast('The command was copied.', 'success'),
       () => this.toast(`It can’t be copied here: ${text}`, 'warning'),
     );
