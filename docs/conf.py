@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
     ("py:class", r".*\.[TPF]"),
     # what the layers below hand to the public classes: nobody outside makes one
     ("py:class", r"orbit_jupyter\.protocol\.frames\..*"),
-    ("py:class", r"orbit_jupyter\.link\.(link\.Link|streams\.Inflow)"),
+    ("py:class", r"orbit_jupyter\.link\.(link\.Link|streams\.Inflow|transport\.Transport)"),
     ("py:class", r"orbit_jupyter\.plugin\.client\.(AsyncCaller|Caller|Callbacks)"),
     ("py:class", r"orbit_jupyter\.plugin\.managed\.(NoSettings|NewInstance|Instances?)"),
     ("py:class", r"orbit_jupyter\.plugin\.route\.Description"),
