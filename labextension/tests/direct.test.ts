@@ -127,9 +127,11 @@ test('after a lost connection reads and submits with a key go out again, other c
   const read = channel.call(GET);
   const once = channel.call({ ...GET, method: 'POST', key: 'k' });
   const change = channel.call({ ...GET, method: 'POST' });
+  const unsure = channel.call({ ...GET, method: 'POST', key: 'u', resend: false });
+  const left = expect(unsure).rejects.toMatchObject({ code: 'disconnected' });
   const failed = expect(change).rejects.toMatchObject({ code: 'disconnected', transient: true });
   socket.drop();
-  await failed;
+  await Promise.all([failed, left]);
   expect(channel.connection.value.kind).toBe('lost');
   socket.sent = [];
   socket.connect();

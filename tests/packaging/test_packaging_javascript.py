@@ -101,7 +101,8 @@ class App:
 
 
 def packed(root: Path, target: str, version: str = "standard") -> tuple[dict[str, Any], list[str]]:
-    app, data = App(), {"force_include": {}, "shared_data": {}}
+    app = App()
+    data: dict[str, Any] = {"force_include": {}, "shared_data": {}}
     metadata: Any = None
     hook = JavaScriptHook(str(root), {}, metadata, metadata, str(root), target, app)  # type: ignore[arg-type]
     hook.initialize(version, data)

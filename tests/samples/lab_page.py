@@ -59,6 +59,7 @@ class LabPage:
         """Change Lab's theme, and wait until it is."""
         self.run("apputils:change-theme", theme=name)
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def tabs(self) -> Locator:
         """Return the tabs of the main area that are ours."""

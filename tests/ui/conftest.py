@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 from stage import Server, server
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -29,6 +29,8 @@ ARGUMENTS = [
 
 PATIENCE = 30_000
 """Milliseconds that a page may take for what it is waited for: CI's machines are slow."""
+
+expect.set_options(timeout=PATIENCE)
 
 PLUGINS = "sysinfo,psij,staging,sample_plugin:SamplePlugin"
 

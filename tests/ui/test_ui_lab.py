@@ -191,18 +191,26 @@ def test_a_saved_notebook_is_live_again_without_its_kernel(page: Page, lab: Serv
         expect(page.get_by_text("model not found")).to_have_count(0)
         page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.isReady")
         page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
-        client["local"].get_plugin("psij").submit_job({"executable": "/bin/true", "name": "afterwards"}, "local")
+        psij: Any = client["local"].get_plugin("psij")
+        psij.submit_job({"executable": "/bin/true", "name": "afterwards"}, "local")
         expect(output.nth(0)).to_contain_text("COMPLETED")
         assert len(here.dialled) == 1
 
 
-def test_restarting_the_kernel_leaves_views_alone(page: Page, lab: Server) -> None:
+def test_a_widget_outlives_a_reload_and_its_view_a_restart_of_the_kernel(
+    page: Page, lab: Server, watched: Any
+) -> None:
+    watched.expect("debugger state")  # Lab's own, when a kernel restarts
     notebook = (
         LabNotebook(page, lab, "restart.ipynb").write("import orbit_jupyter_widgets as o; o.monitor()").open()
     )
     notebook.run(0)
     # The widget, whose traits Python has, and not the view alone: that is for where no kernel has it.
     expect(notebook.output(0).locator("orbit-cell")).to_contain_text("CPU")
+    notebook.save()
+    page.reload()
+    expect(notebook.output(0).locator("orbit-cell")).to_contain_text("CPU")  # the kernel has it still
+    notebook.ready()
     notebook.restart()
     expect(notebook.output(0).locator("orbit-system")).to_contain_text("Memory")
 

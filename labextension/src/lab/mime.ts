@@ -1,9 +1,10 @@
 /** A view as a cell's output: live without a kernel, also in a notebook that was saved long ago. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { Kernel } from '@jupyterlab/services';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
 import type { LabView } from './lab-view.js';
@@ -22,6 +23,9 @@ const RANK = -20;
  * and sets its traits; otherwise the view alone.
  */
 class Output extends Widget implements IRenderMime.IRenderer {
+  private model: IRenderMime.IMimeModel | null = null;
+  private asked = false;
+
   constructor(
     private orbit: IOrbit,
     private notebooks: INotebookTracker | null,
@@ -31,37 +35,71 @@ class Output extends Widget implements IRenderMime.IRenderer {
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const panel = this.layout as PanelLayout;
-    [...panel.widgets].forEach(one => one.dispose());
-    const widget = this.widget(model);
-    if (widget) {
-      panel.addWidget(widget);
-      await widget.renderModel(model);
-      return;
+    this.model = model;
+    const id = widgetOf(model);
+    const notebook = id && this.notebooks?.find(one => Boolean(kernelOf(one)?.hasComm(id)));
+    if (notebook) {
+      await this.showWidget(model, notebook);
+    } else {
+      this.put(this.view(model));
     }
+  }
+
+  /** After a reload the kernel may have the widget, although this page doesn't know it yet. */
+  protected override onAfterAttach(): void {
+    const id = this.model && widgetOf(this.model);
+    const notebook = this.notebooks?.find(one => one.content.node.contains(this.node));
+    if (id && notebook && !this.asked) {
+      this.asked = true;
+      void this.look(id, notebook);
+    }
+  }
+
+  private async look(id: string, notebook: NotebookPanel): Promise<void> {
+    await notebook.sessionContext.ready;
+    const answer = await kernelOf(notebook)?.requestCommInfo({ target_name: 'jupyter.widget' });
+    const known = answer?.content.status === 'ok' && id in answer.content.comms;
+    if (known && this.model && !this.isDisposed && !kernelOf(notebook)?.isDisposed) {
+      await this.showWidget(this.model, notebook);
+    }
+  }
+
+  private async showWidget(model: IRenderMime.IMimeModel, notebook: NotebookPanel): Promise<void> {
+    const renderer = notebook.content.rendermime.createRenderer(WIDGET);
+    this.asked = true;
+    this.put(renderer);
+    await renderer.renderModel(model);
+  }
+
+  private view(model: IRenderMime.IMimeModel): Widget {
     const view = viewOf(model.data[MIME]);
     if (!view) {
       const wrong = new Widget();
       wrong.node.textContent = 'This view can’t be shown: a newer Orbit has made it.';
-      panel.addWidget(wrong);
-      return;
+      return wrong;
     }
     const element = document.createElement('orbit-lab-view') as LabView;
     element.orbit = this.orbit;
     element.view = view;
     element.setAttribute('in', 'output');
-    panel.addWidget(new ElementWidget(element));
+    return new ElementWidget(element);
   }
 
-  /** Return the renderer of the widget that this output has beside the view, where its kernel knows it. */
-  private widget(model: IRenderMime.IMimeModel): IRenderMime.IRenderer | null {
-    const id = (model.data[WIDGET] as { model_id?: unknown } | undefined)?.model_id;
-    if (typeof id !== 'string' || !model.trusted) {
-      return null;
-    }
-    const notebook = this.notebooks?.find(one => Boolean(one.sessionContext.session?.kernel?.hasComm(id)));
-    return notebook?.content.rendermime.createRenderer(WIDGET) ?? null;
+  private put(widget: Widget): void {
+    const panel = this.layout as PanelLayout;
+    [...panel.widgets].forEach(one => one.dispose());
+    panel.addWidget(widget);
   }
+}
+
+/** Id of the widget that an output has beside the view, where the reader trusts the notebook. */
+function widgetOf(model: IRenderMime.IMimeModel): string {
+  const id = (model.data[WIDGET] as { model_id?: unknown } | undefined)?.model_id;
+  return typeof id === 'string' && model.trusted ? id : '';
+}
+
+function kernelOf(notebook: NotebookPanel): Kernel.IKernelConnection | null | undefined {
+  return notebook.sessionContext.session?.kernel;
 }
 
 export const mime: JupyterFrontEndPlugin<void> = {

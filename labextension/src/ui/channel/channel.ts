@@ -16,6 +16,8 @@ export interface CallRequest {
   seconds?: number;
   /** Idempotency key: what has it is sent again after a lost connection, and happens once. */
   key?: string;
+  /** False: it is not sent again by itself, though it has a key: nobody knows whether the plugin heeds that. */
+  resend?: boolean;
   signal?: AbortSignal;
 }
 

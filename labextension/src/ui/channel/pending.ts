@@ -89,7 +89,7 @@ export class PendingCalls {
   /** Fail what a lost connection has carried and may not be sent again. */
   connectionWent(reason: string): void {
     for (const call of [...this.waiting.values()]) {
-      if (call.sent && call.request.method !== 'GET' && !call.request.key) {
+      if (call.sent && call.request.method !== 'GET' && !(call.request.key && call.request.resend !== false)) {
         const what = `${call.request.method} ${call.request.path}`;
         call.reject(new OrbitError(`${reason}; whether ${what} was done isn't known`, 'disconnected', 503, true));
       }

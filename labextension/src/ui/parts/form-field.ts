@@ -4,6 +4,7 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 
 import type { UIField } from '../wire/types.js';
+import { plainTitle } from './format.js';
 import type { Hint } from './form-limits.js';
 import type { Choice, Choices } from './form-options.js';
 
@@ -75,7 +76,7 @@ export function fieldTemplate(field: UIField, state: FieldState): TemplateResult
   const said = state.problem || state.hint?.text;
   const look = { class: state.problem || state.hint?.bad ? 'bad' : 'soft', mark: state.problem ? '✕ ' : '' };
   const optional = !isRequired(field) && !fixed(field) && !/optional/i.test(field.placeholder ?? '');
-  const words = html`${field.label || field.name}${
+  const words = html`${plainTitle(field.label) || field.name}${
     optional ? html` <span class="small">(optional)</span>` : nothing
   }`;
   const several = field.type === 'custom_attributes';

@@ -17,6 +17,7 @@ import { pluginOn } from '../state/plugin.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 import type { UIField, UIForm } from '../wire/types.js';
+import { plainTitle } from './format.js';
 import { fieldLook, fieldTemplate } from './form-field.js';
 import { hintsFor, readLimits, suggestions, type Hint, type Limits } from './form-limits.js';
 import { choicesOf, ownChoices, type Choice, type Choices } from './form-options.js';
@@ -146,7 +147,7 @@ export class FormElement extends OrbitElement {
       ${this.error && !this.problems.size ? failed(this.error) : nothing}
       <div class="row wrap">
         <button type="submit" class=${submit.style ?? 'primary'} ?disabled=${this.busy}>
-          ${submit.label || 'Submit'}
+          ${plainTitle(submit.label) || 'Submit'}
         </button>
         ${
           this.mayForce
@@ -194,7 +195,10 @@ export class FormElement extends OrbitElement {
       this.sent = { body: text, key: newKey() };
     }
     const plugin = pluginOn(this.channel, this.endpoint, this.plugin);
-    const answer = await plugin.post<unknown>(routeOf(this.form), body, { key: this.sent.key });
+    const answer = await plugin.post<unknown>(routeOf(this.form), body, {
+      key: this.sent.key,
+      resend: this.type === 'psij',
+    });
     this.sent = null;
     this.done = shape.done(answer);
     const detail: Submitted = { form: this.form.id, answer };

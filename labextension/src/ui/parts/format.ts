@@ -57,3 +57,8 @@ export function plural(number: number, one: string, many = `${one}s`): string {
 function two(number: number): string {
   return String(number).padStart(2, '0');
 }
+
+/** Return a title without the picture that it may begin with, which not every machine can draw. */
+export function plainTitle(title = ''): string {
+  return title.replace(/^[\p{Extended_Pictographic}\uFE0F\u200D\s]+/u, '');
+}

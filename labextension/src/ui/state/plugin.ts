@@ -8,6 +8,7 @@ export interface PluginCall {
   body?: unknown;
   seconds?: number;
   key?: string;
+  resend?: boolean;
   signal?: AbortSignal;
 }
 

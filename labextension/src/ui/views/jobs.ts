@@ -10,7 +10,7 @@ import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
 import '../parts/form.js';
 import type { Submitted } from '../parts/form.js';
-import { plural } from '../parts/format.js';
+import { plainTitle, plural } from '../parts/format.js';
 import { JOB_COLUMNS, newestFirst, STATE_CHOICES } from '../parts/job-columns.js';
 import { jobsLook } from '../parts/jobs-look.js';
 import { empty, failed, loading } from '../parts/notice.js';
@@ -115,7 +115,7 @@ export class JobsView extends OrbitElement {
     }
     return html`<section class="card form" aria-label="Submit a job">
       <header>
-        <h2 class="grow">${words(form.title) || 'Submit job'}</h2>
+        <h2 class="grow">${plainTitle(form.title) || 'Submit job'}</h2>
         <button
           class="plain"
           aria-expanded=${this.formOpen ? 'true' : 'false'}
@@ -302,11 +302,6 @@ export class JobsView extends OrbitElement {
 
 function keyOf(job: PsijJobSummary): string {
   return job.job_id;
-}
-
-/** Return a title without the picture that it may begin with. */
-function words(title = ''): string {
-  return title.replace(/^[\p{Extended_Pictographic}\uFE0F\u200D\s]+/u, '');
 }
 
 interface JobsEvents {
