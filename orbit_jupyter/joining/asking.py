@@ -118,9 +118,13 @@ class Desk:
             SOCKET_VARIABLE: str(self._path),
         }
 
+    def asked(self, seconds: float) -> bool:
+        """Return whether a question comes within so many seconds; `serve` answers it."""
+        return bool(select.select([self._socket], [], [], seconds)[0])
+
     def serve(self, seconds: float) -> bool:
         """Answer one question if it comes within so many seconds; return whether one came."""
-        if not select.select([self._socket], [], [], seconds)[0]:
+        if not self.asked(seconds):
             return False
         asking, _ = self._socket.accept()
         with asking, asking.makefile("rw", encoding="utf-8") as lines:

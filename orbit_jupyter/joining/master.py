@@ -144,9 +144,11 @@ class Master:
     ) -> None:
         shown, quiet_since = 0, time.monotonic()
         while process.poll() is None:
-            if desk.serve(0.1):
-                quiet_since = time.monotonic()
+            asked = desk.asked(0.1)
+            # First what ssh has said: that an answer was wrong comes just before the same question again.
             shown = _show(log, shown, tell)
+            if asked and desk.serve(0):
+                quiet_since = time.monotonic()
             if desk.cancelled:
                 raise JoinError(f"cancelled: {self.host} wasn't joined")
             if time.monotonic() - quiet_since > SILENT_TIME:
