@@ -45,7 +45,8 @@ def queues(pbs: FakePBS, explorer: Open) -> Page:
 
 
 def job(page: Page, job_id: str) -> Locator:
-    return page.locator("orbit-batch-jobs .rows [role=row]").filter(has_text=job_id.partition(".")[0])
+    number = page.get_by_text(job_id.partition(".")[0], exact=True)
+    return page.locator("orbit-batch-jobs .rows [role=row]").filter(has=number)
 
 
 def test_queues_jobs_and_what_is_left(pbs: FakePBS, queues: Page, shot: Callable[..., Any]) -> None:
