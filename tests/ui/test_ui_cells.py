@@ -167,13 +167,25 @@ def test_another_bridge_is_reached_through_the_kernel(
 def test_renderer_comes_from_the_kernel_where_the_page_has_none(
     notebook: Callable[..., LabNotebook], watched: Watched, page: Page
 ) -> None:
-    watched.expect("orbit-ui.js")
+    watched.expect("orbit-ui.js|orbit-jupyter-lab|ERR_FAILED|/static/lab/")  # what Lab says of a missing extension
     page.route("**/orbit/static/orbit-ui.js", lambda route: route.abort())
+    page.route("**/extensions/orbit-jupyter-lab/**", lambda route: route.abort())
     opened = notebook(FIRST, "m = ow.monitor('local')\nm", "print(m.reached)")
     opened.run(0)
     output = opened.run(1)
     expect(output.locator("orbit-system")).to_contain_text("cores")
     assert text(opened.run(2)) == "comm"
+
+
+def test_a_page_with_the_extension_loads_no_second_renderer(
+    notebook: Callable[..., LabNotebook], page: Page
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened = notebook(FIRST, "ow.monitor('local')")
+    opened.run(0)
+    expect(opened.run(1).locator("orbit-system")).to_contain_text("cores")
+    assert [url for url in asked if "/orbit/static/" in url] == []
 
 
 def test_objects_show_themselves_and_go_on_in_a_notebook_that_is_opened_again(

@@ -9,11 +9,15 @@ import {
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 
 import { toHash } from '../ui/address.js';
+import { renderCell } from '../ui/cell.js';
 import type { OrbitElement } from '../ui/element.js';
 import type { View } from '../ui/wire/types.js';
 import { Reach } from './reach.js';
 import { Tabs } from './tabs.js';
 import { IOrbit, PLUGIN } from './tokens.js';
+
+/** Where the widgets of cells look for a renderer first: `orbit_jupyter_widgets/loader.js`. */
+const UI = Symbol.for('orbit-jupyter.ui');
 
 export const orbit: JupyterFrontEndPlugin<IOrbit> = {
   id: PLUGIN,
@@ -22,6 +26,8 @@ export const orbit: JupyterFrontEndPlugin<IOrbit> = {
   provides: IOrbit,
   optional: [ILabShell, ILayoutRestorer],
   activate: (app: JupyterFrontEnd, shell: ILabShell | null, restorer: ILayoutRestorer | null) => {
+    // Else they would load another copy of it, with a state of its own.
+    (globalThis as { [UI]?: unknown })[UI] ??= { renderCell };
     const reach = new Reach(app.serviceManager.serverSettings, PageConfig.getBaseUrl());
     // Notebook 7 has one tab, which is the notebook's: what is opened there is a page of the Explorer.
     const open = (view: View) => (shell ? tabs.open(view) : page(view));
