@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 
 expect.set_options(timeout=30_000)
 
-PLUGINS = "sysinfo,psij"
+PLUGINS = "sysinfo,psij,staging"
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
@@ -84,6 +84,42 @@ def test_the_panel_opens_a_tab_a_view_and_a_reload_brings_them_back(here: LabPag
     expect(here.tabs()).to_have_count(2)
     expect(here.page.locator("orbit-lab-view:visible orbit-jobs")).to_be_visible()
     expect(here.panel).to_be_visible()
+
+
+def test_files_are_dragged_from_labs_browser_to_an_endpoint_and_back(here: LabPage, lab: Server) -> None:
+    there, root = lab.home / "there", lab.home / "work"
+    there.mkdir()
+    (root / "to-send.bin").write_bytes(bytes(range(256)) * 1000)
+    (there / "result #1.txt").write_text("of the endpoint")
+    here.run("filebrowser:activate")
+    here.run("filebrowser:refresh")
+    here.run("orbit:open", view="files", endpoint="local", plugin="staging")
+    view = here.page.locator("orbit-lab-view:visible orbit-files")
+    view.get_by_text("there/", exact=True).dblclick()
+    expect(view).to_contain_text("result #1.txt")
+
+    source = here.page.locator(".jp-DirListing-item", has_text="to-send.bin")
+    expect(source).to_be_visible()
+    drag(here.page, source, view)
+    expect(view.locator("[role=row]", has_text="to-send.bin")).to_be_visible()
+    assert (there / "to-send.bin").read_bytes() == (root / "to-send.bin").read_bytes()
+
+    listing = here.page.locator(".jp-DirListing-content")
+    view.get_by_text("result #1.txt").drag_to(listing)
+    expect(listing).to_contain_text("result #1.txt")
+    assert (root / "result #1.txt").read_text() == "of the endpoint"
+
+
+def drag(page: Page, source: Locator, target: Locator) -> None:
+    """Drag with the mouse, as Lumino's drags are: they aren't HTML's."""
+    start, end = source.bounding_box(), target.bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 30, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 60, start["y"] + 30, steps=5)
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + 90, steps=15)
+    page.mouse.up()
 
 
 def test_all_views_of_a_page_share_one_socket(here: LabPage) -> None:

@@ -1,22 +1,10 @@
-/** Files and folders as rows of a table, and as what is dragged out of it. */
+/** Files and folders as rows of a table. */
 
 import { html, nothing, type TemplateResult } from 'lit';
 
-import type { RemoteFiles } from '../state/remote-files.js';
 import type { StagingEntry } from '../wire/types.js';
 import { bytes } from './format.js';
-import { joined } from './paths.js';
 import type { Column } from './rows.js';
-
-/** Of what is dragged out: `{endpoint, plugin, files: [{path, name, size, url}]}`. */
-export const FILE_TYPE = 'application/vnd.orbit.file+json';
-
-export interface DraggedFiles {
-  endpoint: string;
-  plugin: string;
-  /** `url` is where the page can get it; null where it can't. */
-  files: { path: string; name: string; size: number | null; url: string | null }[];
-}
 
 /** The table's own styles know no such button. */
 const BUTTON = 'border:0;background:none;color:inherit;font:inherit;padding:2px 6px;cursor:pointer';
@@ -90,32 +78,6 @@ export class FileColumns {
           ⤓
         </button>`
       : '';
-  }
-}
-
-/** Say what is dragged: to another Orbit view, and to the desktop. */
-export function dragged(
-  event: DragEvent,
-  files: RemoteFiles,
-  folder: string,
-  entries: readonly StagingEntry[],
-): void {
-  const data = event.dataTransfer;
-  if (!data) {
-    return;
-  }
-  const all = entries.map(({ name, size }) => {
-    const path = joined(folder, name);
-    const url = files.url(path);
-    return { path, name, size, url: url && new URL(url, location.href).href };
-  });
-  const { endpoint, plugin } = files;
-  data.effectAllowed = 'copy';
-  data.setData(FILE_TYPE, JSON.stringify({ endpoint, plugin, files: all } satisfies DraggedFiles));
-  data.setData('text/plain', all.map(({ path }) => path).join('\n'));
-  const [first] = all;
-  if (all.length === 1 && first?.url) {
-    data.setData('DownloadURL', `application/octet-stream:${first.name.replaceAll(':', '_')}:${first.url}`);
   }
 }
 

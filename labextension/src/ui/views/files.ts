@@ -7,7 +7,8 @@ import { copyText } from '../parts/copy.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
-import { FileColumns, dragged, FILE_TYPE } from '../parts/file-rows.js';
+import { dragged, droppedFiles, FILE_TYPE } from '../parts/dragged.js';
+import { FileColumns } from '../parts/file-rows.js';
 import { filesLook } from '../parts/files-look.js';
 import { plural } from '../parts/format.js';
 import { crumbsOf, isHidden, joined, parentOf, shortened } from '../parts/paths.js';
@@ -28,12 +29,6 @@ import type { StagingEntry, StagingListing } from '../wire/types.js';
 const left = new Map<string, string>();
 /** Milliseconds after a transfer's end until the folder is read again: several end together. */
 const SOON = 300;
-
-/** Something other than files of the desktop was dropped: the host may know what to do. */
-export interface Dropped {
-  folder: string;
-  data: DataTransfer;
-}
 
 @define('orbit-files')
 export class FilesView extends OrbitElement {
@@ -435,9 +430,11 @@ export class FilesView extends OrbitElement {
     if (!data) {
       return;
     }
-    if (!data.files.length || data.types.includes(FILE_TYPE)) {
-      const detail: Dropped = { folder: this.folder, data };
-      this.dispatchEvent(new CustomEvent<Dropped>('orbit-drop', { detail, bubbles: true, composed: true }));
+    if (data.types.includes(FILE_TYPE)) {
+      void droppedFiles(data).then(
+        files => this.upload(files),
+        (error: unknown) => this.toast(asOrbitError(error).message, 'error'),
+      );
       return;
     }
     const folders = [...data.items].filter(item => item.webkitGetAsEntry?.()?.isDirectory);
@@ -473,7 +470,7 @@ function valueOf(event: SubmitEvent, field: string): string {
 }
 
 declare global {
-  interface HTMLElementEventMap {
-    'orbit-drop': CustomEvent<Dropped>;
+  interface HTMLElementTagNameMap {
+    'orbit-files': FilesView;
   }
 }
