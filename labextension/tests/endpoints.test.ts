@@ -77,3 +77,20 @@ test('jobs that have not ended are counted beside their plugin', async () => {
   const tree = await mount(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
   await vi.waitFor(() => expect(textOf(tree)).toMatch(/Jobs\s+2/), 3000);
 });
+
+test('of an endpoint in an allocation it is said how long that goes on, and asked for once', async () => {
+  const plugins = { queue_info: {} };
+  let end: number | null = Date.now() / 1000 + 23 * 60 + 30;
+  const channel = new FakeChannel()
+    .endpoint('hpc1.1', plugins, { job_id: '4711' })
+    .endpoint('hpc1', plugins)
+    .on('GET', /job_allocation$/, () => ({ allocation: { job_id: '4711', end_time: end, n_nodes: 2 } }));
+  const tree = await mount(html`<orbit-endpoints .channel=${channel}></orbit-endpoints>`);
+  await vi.waitFor(() => expect(textOf(tree)).toMatch(/job 4711.*23:\d\d\s+left/));
+  end = null;
+  channel.topology.set(new Map(channel.topology.value));
+  await settled();
+  expect(channel.calls.filter(call => call.path.endsWith('job_allocation')).map(call => call.endpoint)).toEqual([
+    'hpc1.1',
+  ]);
+});

@@ -1,4 +1,4 @@
-/** How long something has lasted, which goes on by itself. */
+/** How long something has lasted, or will, which goes on by itself. */
 
 import { html, type TemplateResult } from 'lit';
 import { property } from 'lit/decorators.js';
@@ -17,6 +17,8 @@ export class Ago extends OrbitElement {
 
   /** Milliseconds since the epoch. */
   @property({ type: Number }) since = 0;
+  /** In place of `since`: how long it is until then. */
+  @property({ type: Number }) until = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -39,6 +41,9 @@ export class Ago extends OrbitElement {
   }
 
   override render(): TemplateResult {
+    if (this.until) {
+      return html`${duration(Math.max(0, this.until - Date.now()) / 1000)}`;
+    }
     return html`${this.since ? duration((Date.now() - this.since) / 1000) : '–'}`;
   }
 }

@@ -7,9 +7,11 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
+import { plural } from '../parts/format.js';
 import { failed } from '../parts/notice.js';
 import { stateTemplate } from '../parts/states.js';
 import { pageOf } from '../pages.js';
+import { allocationsOf } from '../state/allocations.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, tables, theme } from '../theme.js';
@@ -54,7 +56,10 @@ export class EndpointView extends OrbitElement {
   protected override start(): Unwatch[] {
     this.asked = false;
     this.error = null;
-    return [endpointsOf(this.channel).all.watch(() => this.requestUpdate())];
+    return [
+      endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
+      allocationsOf(this.channel).known.watch(() => this.requestUpdate()),
+    ];
   }
 
   override render(): TemplateResult {
@@ -91,7 +96,7 @@ export class EndpointView extends OrbitElement {
             ${
               one.jobId
                 ? html`<dt>Allocation</dt>
-                    <dd>job ${one.jobId}</dd>`
+                    <dd>job ${one.jobId}${this.left(one)}</dd>`
                 : nothing
             }
             <dt>Round trip</dt>
@@ -159,6 +164,13 @@ export class EndpointView extends OrbitElement {
       >
       <button class="danger" @click=${this.disconnect}>Disconnect</button>
       <button @click=${() => (this.asked = false)}>Keep it</button>`;
+  }
+
+  private left(one: Endpoint): TemplateResult | typeof nothing {
+    const { end_time: end, n_nodes: nodes } = allocationsOf(this.channel).of(one) ?? {};
+    return html`${nodes ? ` · ${plural(nodes, 'node')}` : nothing}${
+      end ? html` · <orbit-ago .channel=${this.channel} .until=${end * 1000}></orbit-ago> left` : nothing
+    }`;
   }
 
   private disconnect = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import '../parts/ago.js';
 import { plural } from '../parts/format.js';
 import { lookOf } from '../parts/states.js';
 import { pageOf } from '../pages.js';
+import { allocationsOf } from '../state/allocations.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import { runningJobs } from '../state/running.js';
 import type { Unwatch } from '../state/value.js';
@@ -99,6 +100,7 @@ export class EndpointsView extends OrbitElement {
     const running = runningJobs(this.channel);
     return [
       endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
+      allocationsOf(this.channel).known.watch(() => this.requestUpdate()),
       running.state.watch(() => this.requestUpdate()),
       running.use(),
     ];
@@ -172,7 +174,7 @@ export class EndpointsView extends OrbitElement {
           <span class="soft small">${this.health(one)}</span>
         </button>
       </div>
-      <p class="facts soft small cut">${facts(one)}</p>
+      <p class="facts soft small cut">${facts(one)}${this.left(one)}</p>
       ${
         one.state === 'gone'
           ? html`<p class="facts small">
@@ -186,6 +188,12 @@ export class EndpointsView extends OrbitElement {
               </ul>`
       }
     `;
+  }
+
+  /** How long its allocation goes on. */
+  private left(one: Endpoint): TemplateResult | typeof nothing {
+    const end = one.state === 'gone' ? null : allocationsOf(this.channel).of(one)?.end_time;
+    return end ? html` · <orbit-ago .channel=${this.channel} .until=${end * 1000}></orbit-ago> left` : nothing;
   }
 
   private pluginLine(one: Endpoint, plugin: string, type: string, title: unknown): TemplateResult {
