@@ -74,6 +74,8 @@ def test_a_reverse_forward_gets_a_port(sshd: SshServer, tmp_path: Path) -> None:
 def test_one_master_connection_serves_several_and_ends_with_the_servers(sshd: SshServer, tmp_path: Path) -> None:
     control = ["ssh", "-F", str(sshd.ssh_config), "-S", str(tmp_path / "control"), "-o", "BatchMode=yes"]
     subprocess.run([*control, "-M", "-f", "-N", "hpc"], check=True, timeout=30, stderr=subprocess.DEVNULL)
+    # Its processes are all there once something was run.
+    assert run(*control, "hpc", "id", "-un").stdout == f"{sshd.user}\n"
     before = {process.pid for process in sshd.connections()}
     for _ in range(3):
         assert run(*control, "hpc", "id", "-un").stdout == f"{sshd.user}\n"
