@@ -4,6 +4,7 @@ import type { Channel } from '../channel/channel.js';
 import type { QueueAllocationEntry, QueueJobAllocation } from '../wire/types.js';
 import { endpointsOf, type Endpoint } from './endpoints.js';
 import { pluginOn } from './plugin.js';
+import { oneForChannel } from './shared.js';
 import { Value } from './value.js';
 
 /** Milliseconds after which what couldn't be had is asked for again. */
@@ -40,13 +41,5 @@ export class Allocations {
   }
 }
 
-const all = new WeakMap<Channel, Allocations>();
-
 /** Return what all views of a page share. */
-export function allocationsOf(channel: Channel): Allocations {
-  let mine = all.get(channel);
-  if (!mine) {
-    all.set(channel, (mine = new Allocations(channel)));
-  }
-  return mine;
-}
+export const allocationsOf = oneForChannel(channel => new Allocations(channel));

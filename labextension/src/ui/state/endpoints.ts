@@ -2,6 +2,7 @@
 
 import type { Channel } from '../channel/channel.js';
 import type { EndpointInfo, PluginInfo } from '../wire/types.js';
+import { oneForChannel } from './shared.js';
 import { Value } from './value.js';
 
 export interface Endpoint {
@@ -108,13 +109,5 @@ function parentOf(name: string, all: ReadonlyMap<string, unknown>): string {
   return '';
 }
 
-const known = new WeakMap<Channel, Endpoints>();
-
 /** Return what all views of a page share. */
-export function endpointsOf(channel: Channel): Endpoints {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Endpoints(channel)));
-  }
-  return mine;
-}
+export const endpointsOf = oneForChannel(channel => new Endpoints(channel));

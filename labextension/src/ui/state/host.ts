@@ -6,6 +6,7 @@ import type { SysColumns, SysHostRole, SysMetrics } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
 import { fromHistory, merged, NONE, Sampler, withSample, type Sample, type Samples } from './samples.js';
+import { oneForPlugin } from './shared.js';
 import { Value, type Unwatch } from './value.js';
 
 /** Seconds from one event to the next. */
@@ -170,18 +171,5 @@ export class Host {
   }
 }
 
-const known = new WeakMap<Channel, Map<string, Host>>();
-
 /** Return the one state that all views of a page share. */
-export function hostOf(channel: Channel, endpoint: string, plugin: string): Host {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, Host>()));
-  }
-  const name = `${endpoint}/${plugin}`;
-  let host = mine.get(name);
-  if (!host) {
-    mine.set(name, (host = new Host(channel, endpoint, plugin)));
-  }
-  return host;
-}
+export const hostOf = oneForPlugin((channel, endpoint, plugin) => new Host(channel, endpoint, plugin));

@@ -6,6 +6,7 @@ import { ended } from '../parts/states.js';
 import type { PsijJobs, PsijJobSummary } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
 import { whenBack } from './back.js';
+import { oneForPlugin } from './shared.js';
 import { Value, type Unwatch } from './value.js';
 
 export interface JobsState {
@@ -264,18 +265,5 @@ function unknown(id: string, time: number): PsijJobSummary {
   };
 }
 
-const known = new WeakMap<Channel, Map<string, Jobs>>();
-
 /** Return the one list that all views of a page share. */
-export function jobsOf(channel: Channel, endpoint: string, plugin: string): Jobs {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, Jobs>()));
-  }
-  const name = `${endpoint}/${plugin}`;
-  let jobs = mine.get(name);
-  if (!jobs) {
-    mine.set(name, (jobs = new Jobs(channel, endpoint, plugin)));
-  }
-  return jobs;
-}
+export const jobsOf = oneForPlugin((channel, endpoint, plugin) => new Jobs(channel, endpoint, plugin));

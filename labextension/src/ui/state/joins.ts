@@ -5,6 +5,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { newKey } from '../channel/key.js';
 import type { JoinCluster, JoinHosts, JoinJoining, JoinJoins, JoinStarted } from '../wire/types.js';
 import { whenBack } from './back.js';
+import { oneForPlugin } from './shared.js';
 import { makeToken, revokeToken, tokensOf } from './tokens.js';
 import { Value, type Unwatch } from './value.js';
 
@@ -209,18 +210,5 @@ export function nameFor(target: string): string {
     .slice(0, 63);
 }
 
-const known = new WeakMap<Channel, Map<string, Joins>>();
-
 /** Return what all views of a page share. */
-export function joinsOf(channel: Channel, endpoint: string, plugin: string): Joins {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, Joins>()));
-  }
-  const name = `${endpoint}/${plugin}`;
-  let joins = mine.get(name);
-  if (!joins) {
-    mine.set(name, (joins = new Joins(channel, endpoint, plugin)));
-  }
-  return joins;
-}
+export const joinsOf = oneForPlugin((channel, endpoint, plugin) => new Joins(channel, endpoint, plugin));

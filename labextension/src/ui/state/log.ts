@@ -1,6 +1,7 @@
 /** The latest notifications of all endpoints, kept from the moment that the page is open. */
 
 import type { Channel, Gap, OrbitEvent } from '../channel/channel.js';
+import { oneForChannel } from './shared.js';
 import { Value } from './value.js';
 
 export interface LogLine {
@@ -174,13 +175,5 @@ function nested(value: object): string {
   return Array.isArray(value) ? `[${value.length}]` : '{…}';
 }
 
-const known = new WeakMap<Channel, Log>();
-
 /** Return the one log of a page. */
-export function logOf(channel: Channel): Log {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Log(channel)));
-  }
-  return mine;
-}
+export const logOf = oneForChannel(channel => new Log(channel));

@@ -2,6 +2,7 @@
 
 import type { Channel } from '../channel/channel.js';
 import { asOrbitError } from '../channel/errors.js';
+import { oneForPlugin } from './shared.js';
 
 export interface PluginCall {
   query?: Record<string, string | number | boolean | undefined>;
@@ -67,18 +68,5 @@ export class PluginAccess {
   }
 }
 
-const known = new WeakMap<Channel, Map<string, PluginAccess>>();
-
 /** Return the one access to a plugin that all views of a page share. */
-export function pluginOn(channel: Channel, endpoint: string, plugin: string): PluginAccess {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, PluginAccess>()));
-  }
-  const name = `${endpoint}/${plugin}`;
-  let access = mine.get(name);
-  if (!access) {
-    mine.set(name, (access = new PluginAccess(channel, endpoint, plugin)));
-  }
-  return access;
-}
+export const pluginOn = oneForPlugin((channel, endpoint, plugin) => new PluginAccess(channel, endpoint, plugin));

@@ -5,6 +5,7 @@ import { ended } from '../parts/states.js';
 import type { PsijJobSummary } from '../wire/types.js';
 import { endpointsOf } from './endpoints.js';
 import { jobsOf } from './jobs.js';
+import { oneForChannel } from './shared.js';
 import { Value, type Unwatch } from './value.js';
 
 export interface RunningJob {
@@ -114,16 +115,8 @@ export class RunningJobs {
   }
 }
 
-const known = new WeakMap<Channel, RunningJobs>();
-
 /** Return the one count that all views of a page share. */
-export function runningJobs(channel: Channel): RunningJobs {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new RunningJobs(channel)));
-  }
-  return mine;
-}
+export const runningJobs = oneForChannel(channel => new RunningJobs(channel));
 
 function order(one: RunningJob, other: RunningJob): number {
   const active = Number(other.job.state === 'ACTIVE') - Number(one.job.state === 'ACTIVE');

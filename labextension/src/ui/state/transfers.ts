@@ -6,6 +6,7 @@ import type { StagingTransfer, StagingTransfers } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { pluginOn } from './plugin.js';
 import { RemoteFiles } from './remote-files.js';
+import { oneForPlugin } from './shared.js';
 import { Upload } from './upload.js';
 import { Value, type Unwatch } from './value.js';
 
@@ -116,18 +117,5 @@ export class Transfers {
   }
 }
 
-const known = new WeakMap<Channel, Map<string, Transfers>>();
-
 /** Return what all views of a page share. */
-export function transfersOf(channel: Channel, endpoint: string, plugin: string): Transfers {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, Transfers>()));
-  }
-  const name = `${endpoint}/${plugin}`;
-  let transfers = mine.get(name);
-  if (!transfers) {
-    mine.set(name, (transfers = new Transfers(channel, endpoint, plugin)));
-  }
-  return transfers;
-}
+export const transfersOf = oneForPlugin((channel, endpoint, plugin) => new Transfers(channel, endpoint, plugin));
