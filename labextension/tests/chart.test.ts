@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import '../src/ui/parts/chart.js';
 import type { Chart, ChartSeries } from '../src/ui/parts/chart.js';
-import { inUnit } from '../src/ui/parts/units.js';
+import { inUnit } from '../src/ui/text/units.js';
 import { all, mount, settled, textOf } from './mount.js';
 
 /** What would draw: there is no canvas here. */

@@ -12,7 +12,7 @@ import type {
 } from '../src/ui/channel/channel.js';
 import { OrbitError } from '../src/ui/channel/errors.js';
 import { Listeners } from '../src/ui/channel/listeners.js';
-import { Value, type Unwatch } from '../src/ui/state/value.js';
+import { Value, type Unwatch } from '../src/ui/value.js';
 import type { EndpointInfo, PluginInfo } from '../src/ui/wire/types.js';
 
 type Handler = (request: CallRequest, match: RegExpExecArray) => unknown;

@@ -2,7 +2,7 @@ import { html } from 'lit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { crumbsOf, inRoute, joined, parentOf, shortened } from '../src/ui/parts/paths.js';
+import { crumbsOf, inRoute, joined, parentOf, shortened } from '../src/ui/text/paths.js';
 import { transfersOf } from '../src/ui/state/transfers.js';
 import { RESUMABLE } from '../src/ui/state/upload.js';
 import type { FilesView } from '../src/ui/views/files.js';

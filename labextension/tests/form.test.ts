@@ -2,8 +2,8 @@ import { html } from 'lit';
 import { expect, test } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import type { FormElement, Submitted } from '../src/ui/parts/form.js';
-import '../src/ui/parts/form.js';
+import type { FormElement, Submitted } from '../src/ui/parts/form/form.js';
+import '../src/ui/parts/form/form.js';
 import type { UIField, UIForm } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';
 import { all, mount, settled, textOf } from './mount.js';

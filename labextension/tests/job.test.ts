@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { OrbitError } from '../src/ui/channel/errors.js';
 import { followedJob } from '../src/ui/state/job.js';
 import { asShown, Tail } from '../src/ui/state/tail.js';
-import type { Output } from '../src/ui/parts/output.js';
+import type { Output } from '../src/ui/parts/job/output.js';
 import '../src/ui/views/job.js';
 import type { JobView } from '../src/ui/views/job.js';
 import type { PsijJobStatus, View } from '../src/ui/wire/types.js';

@@ -2,7 +2,7 @@ import { html } from 'lit';
 import { expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { newestFirst } from '../src/ui/parts/job-columns.js';
+import { newestFirst } from '../src/ui/parts/job/columns.js';
 import { jobsOf } from '../src/ui/state/jobs.js';
 import { prefill } from '../src/ui/state/prefill.js';
 import '../src/ui/views/jobs.js';

@@ -2,7 +2,7 @@ import { html } from 'lit';
 import { beforeEach, expect, test } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { pythonFor } from '../src/ui/parts/join-form.js';
+import { pythonFor } from '../src/ui/parts/join/join-form.js';
 import { nameFor } from '../src/ui/state/joins.js';
 import '../src/ui/views/join.js';
 import type { JoinJoining, JoinJoins, View } from '../src/ui/wire/types.js';

@@ -2,10 +2,10 @@ import { html } from 'lit';
 import { expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { chartsOf } from '../src/ui/parts/monitor-chart.js';
-import { Lines, linesIn } from '../src/ui/parts/monitor-log.js';
-import { MOST, recordsIn, TaskRows } from '../src/ui/parts/monitor-records.js';
-import '../src/ui/parts/monitor.js';
+import { chartsOf } from '../src/ui/parts/monitor/chart.js';
+import { Lines, linesIn } from '../src/ui/parts/monitor/log.js';
+import { MOST, recordsIn, TaskRows } from '../src/ui/parts/monitor/records.js';
+import '../src/ui/parts/monitor/monitor.js';
 import type { UIMonitor } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';
 import { all, mount, settled, textOf } from './mount.js';

@@ -2,9 +2,9 @@ import { html } from 'lit';
 import { expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { moduleApi } from '../src/ui/parts/module-api.js';
-import '../src/ui/parts/own-page.js';
-import { addressOf, moduleOf, type PluginModule } from '../src/ui/parts/plugin-module.js';
+import { moduleApi } from '../src/ui/parts/module/api.js';
+import '../src/ui/parts/module/own-page.js';
+import { addressOf, moduleOf, type PluginModule } from '../src/ui/parts/module/module.js';
 import '../src/ui/views/plugin-page.js';
 import type { PluginInfo } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';

@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
 import type { Toast } from '../src/ui/element.js';
-import { span } from '../src/ui/parts/asked.js';
+import { span } from '../src/ui/parts/batch/asked.js';
 import { takePrefill } from '../src/ui/state/prefill.js';
 import '../src/ui/views/queues.js';
 import type { QueuesView } from '../src/ui/views/queues.js';

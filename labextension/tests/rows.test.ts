@@ -1,10 +1,10 @@
 import { html, type TemplateResult } from 'lit';
 import { expect, test } from 'vitest';
 
-import { Order } from '../src/ui/parts/order.js';
-import { Paced } from '../src/ui/parts/paced.js';
-import '../src/ui/parts/rows.js';
-import type { Column, Rows } from '../src/ui/parts/rows.js';
+import { Order } from '../src/ui/parts/rows/order.js';
+import { Paced } from '../src/ui/parts/rows/paced.js';
+import '../src/ui/parts/rows/rows.js';
+import type { Column, Rows } from '../src/ui/parts/rows/rows.js';
 import { all, mount, settled, textOf } from './mount.js';
 
 interface Row {

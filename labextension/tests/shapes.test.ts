@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { pythonOf, pythonText } from '../src/ui/parts/python.js';
-import { FieldProblem, shapeOf } from '../src/ui/parts/shapes.js';
-import { lineOf, secondsOf, tidyDuration, wordsOf } from '../src/ui/parts/words.js';
+import { pythonOf, pythonText } from '../src/ui/text/python.js';
+import { FieldProblem, shapeOf } from '../src/ui/parts/form/shapes.js';
+import { lineOf, secondsOf, tidyDuration, wordsOf } from '../src/ui/text/words.js';
 import type { UIForm } from '../src/ui/wire/types.js';
 
 const SUBMIT: UIForm = { id: 'submit', fields: [{ name: 'exec' }, { name: 'args' }] };

@@ -7,7 +7,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { Drag } from '@lumino/dragdrop';
 
 import { asOrbitError } from '../ui/channel/errors.js';
-import { droppedFiles, FILE_TYPE } from '../ui/parts/dragged.js';
+import { droppedFiles, FILE_TYPE } from '../ui/parts/files/dragged.js';
 import type { FilesView } from '../ui/views/files.js';
 
 /** What Lab's file browser drags: paths. */

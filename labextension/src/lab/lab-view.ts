@@ -8,7 +8,7 @@ import { OrbitElement } from '../ui/element.js';
 import { disconnected, empty, loading } from '../ui/parts/notice.js';
 import { show } from '../ui/show.js';
 import { endpointsOf } from '../ui/state/endpoints.js';
-import type { Unwatch } from '../ui/state/value.js';
+import type { Unwatch } from '../ui/value.js';
 import { base, buttons, theme } from '../ui/theme.js';
 import '../ui/views/explorer.js';
 import { lacking, whole } from '../ui/whole.js';

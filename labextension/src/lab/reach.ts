@@ -4,7 +4,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { sharedChannel } from '../ui/channel/shared.js';
-import { Value } from '../ui/state/value.js';
+import { Value } from '../ui/value.js';
 import type { Reached } from './tokens.js';
 
 /** Milliseconds until a server that doesn't answer is asked again. */

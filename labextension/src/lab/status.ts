@@ -5,10 +5,10 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { css, html, nothing, type TemplateResult } from 'lit';
 
 import { define } from '../ui/define.js';
-import { plural } from '../ui/parts/format.js';
+import { plural } from '../ui/text/format.js';
 import { endpointsOf } from '../ui/state/endpoints.js';
 import { runningJobs } from '../ui/state/running.js';
-import type { Unwatch } from '../ui/state/value.js';
+import type { Unwatch } from '../ui/value.js';
 import { base, theme } from '../ui/theme.js';
 import { Attached } from './lab-view.js';
 import { ElementWidget } from './tabs.js';

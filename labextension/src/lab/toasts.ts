@@ -6,7 +6,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import type { Toast } from '../ui/element.js';
 import { announceJobs } from '../ui/state/toasts.js';
-import type { Unwatch } from '../ui/state/value.js';
+import type { Unwatch } from '../ui/value.js';
 import { IOrbit, PLUGIN } from './tokens.js';
 
 /** Milliseconds that one stays in sight; an error until somebody has seen it. */

@@ -4,7 +4,7 @@ import { Token } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
 import type { Channel } from '../ui/channel/channel.js';
-import type { Value } from '../ui/state/value.js';
+import type { Value } from '../ui/value.js';
 import type { View } from '../ui/wire/types.js';
 
 /** Whether this Jupyter server has a bridge. */

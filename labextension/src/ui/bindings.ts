@@ -2,7 +2,7 @@
 
 import type { ReactiveControllerHost } from 'lit';
 
-import type { Unwatch } from './state/value.js';
+import type { Unwatch } from './value.js';
 import type { View } from './wire/types.js';
 
 /** A view as it is bound: its own properties by name. */

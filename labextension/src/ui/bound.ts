@@ -4,7 +4,7 @@ import type { ReactiveController } from 'lit';
 
 import type { Binding, BoundView } from './bindings.js';
 import type { CommModel } from './channel/comm.js';
-import type { Unwatch } from './state/value.js';
+import type { Unwatch } from './value.js';
 
 /** What of an anywidget's model is used. */
 export interface CellModel extends CommModel {

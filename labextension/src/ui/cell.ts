@@ -14,7 +14,7 @@ import { disconnected, empty, loading } from './parts/notice.js';
 import type { Toasts } from './parts/toasts.js';
 import { show } from './show.js';
 import { endpointsOf } from './state/endpoints.js';
-import type { Unwatch } from './state/value.js';
+import type { Unwatch } from './value.js';
 import { base, theme } from './theme.js';
 import { lacking, whole } from './whole.js';
 import type { View } from './wire/types.js';

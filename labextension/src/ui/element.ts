@@ -4,7 +4,7 @@ import { LitElement, type CSSResultGroup, type PropertyValues } from 'lit';
 import { property } from 'lit/decorators.js';
 
 import type { Channel } from './channel/channel.js';
-import type { Unwatch } from './state/value.js';
+import type { Unwatch } from './value.js';
 import { base, theme } from './theme.js';
 import type { View } from './wire/types.js';
 

@@ -1,6 +1,6 @@
 /** How the renderer reaches a bridge. Views know this and nothing of their host. */
 
-import type { Unwatch, Value } from '../state/value.js';
+import type { Unwatch, Value } from '../value.js';
 import type { EndpointInfo } from '../wire/types.js';
 
 export interface CallRequest {

@@ -1,6 +1,6 @@
 /** Which channel a widget's views take: chosen once for a page and a bridge, by asking the bridge who it is. */
 
-import type { Unwatch, Value } from '../state/value.js';
+import type { Unwatch, Value } from '../value.js';
 import type { BridgeFacts, Channel } from './channel.js';
 import { CommChannel, type CommModel } from './comm.js';
 import { sharedChannel } from './shared.js';

@@ -3,7 +3,7 @@
  * kernel holds. `orbit_jupyter_widgets/comm.py` is the other end.
  */
 
-import { Value, type Unwatch } from '../state/value.js';
+import { Value, type Unwatch } from '../value.js';
 import type { CallRequest, Channel, ConnectionState, Gap, Interest, OrbitEvent } from './channel.js';
 import { DirectChannel, type Socket } from './direct.js';
 

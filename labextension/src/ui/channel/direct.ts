@@ -2,7 +2,7 @@
 
 import ReconnectingWebSocket from 'partysocket/ws';
 
-import { Value, type Unwatch } from '../state/value.js';
+import { Value, type Unwatch } from '../value.js';
 import { counts, fromBytes, json, toBytes, type Incoming, type Outgoing } from '../wire/codec.js';
 import type { EndpointInfo, EventsFrame, TopologyFrame } from '../wire/types.js';
 import type {

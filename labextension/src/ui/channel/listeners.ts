@@ -1,6 +1,6 @@
 /** Who wants which events. */
 
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import type { Gap, Interest, OrbitEvent } from './channel.js';
 
 interface Listener {

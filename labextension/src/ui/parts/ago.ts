@@ -5,8 +5,8 @@ import { property } from 'lit/decorators.js';
 
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
-import type { Unwatch } from '../state/value.js';
-import { duration } from './format.js';
+import type { Unwatch } from '../value.js';
+import { duration } from '../text/format.js';
 
 const shown = new Set<Ago>();
 let timer: ReturnType<typeof setInterval> | undefined;

@@ -8,7 +8,7 @@ import type uPlot from 'uplot';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { base, theme } from '../theme.js';
-import { inUnit, isBinary } from './units.js';
+import { inUnit, isBinary } from '../text/units.js';
 
 export interface ChartSeries {
   label: string;

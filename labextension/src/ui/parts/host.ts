@@ -8,8 +8,8 @@ import type { SysDisk, SysGpu, SysInterface } from '../wire/types.js';
 import { bar } from './bar.js';
 import type { ChartSeries } from './chart.js';
 import './chart.js';
-import { bytes, duration, percent, plural } from './format.js';
-import { inUnit, textOf } from './units.js';
+import { bytes, duration, percent, plural } from '../text/format.js';
+import { inUnit, textOf } from '../text/units.js';
 
 type Shown = TemplateResult | typeof nothing;
 

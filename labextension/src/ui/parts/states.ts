@@ -33,21 +33,6 @@ const LOOKS: Record<string, Look> = {
   gone: { mark: '○', tone: 'soft' },
 };
 
-const ENDED = new Set([
-  'COMPLETED',
-  'DONE',
-  'FAILED',
-  'CANCELED',
-  'CANCELLED',
-  'TIMEOUT',
-  'NODE_FAIL',
-  'OUT_OF_MEMORY',
-]);
-
-export function ended(state: string): boolean {
-  return ENDED.has(state);
-}
-
 export function lookOf(state: string): Look {
   return LOOKS[state] ?? LOOKS[state.toUpperCase()] ?? { mark: '·', tone: 'soft' };
 }

@@ -5,7 +5,7 @@ import type { QueueAllocationEntry, QueueJobAllocation } from '../wire/types.js'
 import { endpointsOf, type Endpoint } from './endpoints.js';
 import { pluginOn } from './plugin.js';
 import { oneForChannel } from './shared.js';
-import { Value } from './value.js';
+import { Value } from '../value.js';
 
 /** Milliseconds after which what couldn't be had is asked for again. */
 const AGAIN = 60_000;

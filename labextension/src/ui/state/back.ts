@@ -2,7 +2,7 @@
 
 import type { Channel } from '../channel/channel.js';
 import type { EndpointInfo } from '../wire/types.js';
-import type { Unwatch } from './value.js';
+import type { Unwatch } from '../value.js';
 
 /** Call `back` each time the bridge is connected again, or the endpoint is there again. */
 export function whenBack(channel: Channel, endpoint: string, back: () => void): Unwatch {

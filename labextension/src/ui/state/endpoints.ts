@@ -3,7 +3,7 @@
 import type { Channel } from '../channel/channel.js';
 import type { EndpointInfo, PluginInfo } from '../wire/types.js';
 import { oneForChannel } from './shared.js';
-import { Value } from './value.js';
+import { Value } from '../value.js';
 
 export interface Endpoint {
   name: string;

@@ -7,7 +7,7 @@ import { whenBack } from './back.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
 import { fromHistory, merged, NONE, Sampler, withSample, type Sample, type Samples } from './samples.js';
 import { oneForPlugin } from './shared.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 /** Seconds from one event to the next. */
 export const INTERVAL = 5;

@@ -2,12 +2,12 @@
 
 import type { Channel, Gap } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
-import { ended } from '../parts/states.js';
+import { ended } from './ended.js';
 import type { PsijFollowed, PsijJobStatus } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
 import { KEPT, Tail } from './tail.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 export type Stream = 'stdout' | 'stderr';
 export const STREAMS: readonly Stream[] = ['stdout', 'stderr'];

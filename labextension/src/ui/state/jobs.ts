@@ -2,12 +2,12 @@
 
 import type { Channel } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
-import { ended } from '../parts/states.js';
+import { ended } from './ended.js';
 import type { PsijJobs, PsijJobSummary } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
 import { whenBack } from './back.js';
 import { oneForPlugin } from './shared.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 export interface JobsState {
   /** By id, the oldest first. */

@@ -7,7 +7,7 @@ import type { JoinCluster, JoinHosts, JoinJoining, JoinJoins, JoinStarted } from
 import { whenBack } from './back.js';
 import { oneForPlugin } from './shared.js';
 import { makeToken, revokeToken, tokensOf } from './tokens.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 export interface Wish {
   target: string;

@@ -2,7 +2,7 @@
 
 import type { Channel } from '../channel/channel.js';
 import { asOrbitError, OrbitError } from '../channel/errors.js';
-import { secondsOf } from '../parts/words.js';
+import { secondsOf } from '../text/words.js';
 import type { CreatedToken, PsijJobSummary, PsijLaunched } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
 import { makeToken, revokeToken, tokensOf } from './tokens.js';

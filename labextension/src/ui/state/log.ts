@@ -2,7 +2,7 @@
 
 import type { Channel, Gap, OrbitEvent } from '../channel/channel.js';
 import { oneForChannel } from './shared.js';
-import { Value } from './value.js';
+import { Value } from '../value.js';
 
 export interface LogLine {
   /** Counts up. */

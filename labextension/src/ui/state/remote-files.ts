@@ -2,8 +2,8 @@
 
 import type { Channel } from '../channel/channel.js';
 import { OrbitError } from '../channel/errors.js';
-import { bytes } from '../parts/format.js';
-import { inRoute, nameOf } from '../parts/paths.js';
+import { bytes } from '../text/format.js';
+import { inRoute, nameOf } from '../text/paths.js';
 import type { StagingListing } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
 

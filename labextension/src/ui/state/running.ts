@@ -1,12 +1,12 @@
 /** What runs and waits on all endpoints, counted now and then. */
 
 import type { Channel } from '../channel/channel.js';
-import { ended } from '../parts/states.js';
+import { ended } from './ended.js';
 import type { PsijJobSummary } from '../wire/types.js';
 import { endpointsOf } from './endpoints.js';
 import { jobsOf } from './jobs.js';
 import { oneForChannel } from './shared.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 export interface RunningJob {
   endpoint: string;

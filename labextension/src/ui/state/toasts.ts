@@ -2,11 +2,11 @@
 
 import type { Channel, OrbitEvent } from '../channel/channel.js';
 import type { Toast } from '../element.js';
-import { plural } from '../parts/format.js';
-import { ended } from '../parts/states.js';
+import { plural } from '../text/format.js';
+import { ended } from './ended.js';
 import { endpointsOf } from './endpoints.js';
 import { jobsOf } from './jobs.js';
-import type { Unwatch } from './value.js';
+import type { Unwatch } from '../value.js';
 
 /** Milliseconds that ends of jobs are gathered, so that a burst is one message. */
 const GATHER = 600;

@@ -1,14 +1,14 @@
 /** Files on their way: those that this page sends, which go on while no view shows them, and what the endpoint tells. */
 
 import type { Channel } from '../channel/channel.js';
-import { joined } from '../parts/paths.js';
+import { joined } from '../text/paths.js';
 import type { StagingTransfer, StagingTransfers } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { pluginOn } from './plugin.js';
 import { RemoteFiles } from './remote-files.js';
 import { oneForPlugin } from './shared.js';
 import { Upload } from './upload.js';
-import { Value, type Unwatch } from './value.js';
+import { Value, type Unwatch } from '../value.js';
 
 /** Uploads at once: a browser has six connections to one server. */
 const AT_ONCE = 2;

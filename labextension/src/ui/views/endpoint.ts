@@ -7,13 +7,13 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
-import { plural } from '../parts/format.js';
+import { plural } from '../text/format.js';
 import { failed } from '../parts/notice.js';
 import { stateTemplate } from '../parts/states.js';
 import { pageOf } from '../pages.js';
 import { allocationsOf } from '../state/allocations.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, tables, theme } from '../theme.js';
 
 @define('orbit-endpoint')

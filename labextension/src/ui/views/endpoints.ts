@@ -7,13 +7,13 @@ import { repeat } from 'lit/directives/repeat.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
-import { plural } from '../parts/format.js';
+import { plural } from '../text/format.js';
 import { lookOf } from '../parts/states.js';
 import { pageOf } from '../pages.js';
 import { allocationsOf } from '../state/allocations.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import { runningJobs } from '../state/running.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { View } from '../wire/types.js';
 

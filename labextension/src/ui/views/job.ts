@@ -9,7 +9,7 @@ import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
 import { copyText } from '../parts/copy.js';
-import { bytes, plural, time } from '../parts/format.js';
+import { bytes, plural, time } from '../text/format.js';
 import {
   commandOf,
   exitOf,
@@ -21,18 +21,19 @@ import {
   titleOfJob,
   usedOf,
   type Fact,
-} from '../parts/job-facts.js';
-import { jobLook } from '../parts/job-look.js';
+} from '../parts/job/facts.js';
+import { jobLook } from '../parts/job/look.js';
 import { empty, failed, loading } from '../parts/notice.js';
-import '../parts/output.js';
-import { ended, stateTemplate } from '../parts/states.js';
-import { timelineLook, timelineTemplate } from '../parts/timeline.js';
+import '../parts/job/output.js';
+import { stateTemplate } from '../parts/states.js';
+import { ended } from '../state/ended.js';
+import { timelineLook, timelineTemplate } from '../parts/job/timeline.js';
 import { followedJob, STREAMS, type FollowedJob, type Stream } from '../state/job.js';
 import { jobsOf } from '../state/jobs.js';
 import { pluginOn } from '../state/plugin.js';
 import { prefill } from '../state/prefill.js';
 import { asShown } from '../state/tail.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { PsijJobStatus, PsijJobSummary, PsijSubmitted } from '../wire/types.js';
 

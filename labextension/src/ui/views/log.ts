@@ -7,9 +7,9 @@ import { repeat } from 'lit/directives/repeat.js';
 
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
-import { plural, time } from '../parts/format.js';
+import { plural, time } from '../text/format.js';
 import { isBusy, KEPT, logOf, summary, type LogLine } from '../state/log.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 
 /** Pixels of a line, where it is wide and where it is narrow; of a line of JSON, and of all of them at most. */

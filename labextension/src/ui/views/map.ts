@@ -8,12 +8,12 @@ import { copyText } from '../parts/copy.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
-import { plural } from '../parts/format.js';
+import { plural } from '../text/format.js';
 import { mapLook } from '../parts/map-look.js';
 import { lookOf, stateTemplate } from '../parts/states.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import { runningJobs, type Running, type RunningJob } from '../state/running.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, inputs, tables, theme } from '../theme.js';
 
 /** More endpoints than this get a field to look for one. */

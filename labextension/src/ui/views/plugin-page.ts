@@ -6,15 +6,15 @@ import { property, state } from 'lit/decorators.js';
 
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
-import '../parts/form.js';
-import type { Submitted } from '../parts/form.js';
-import '../parts/monitor.js';
-import { jsonTemplate } from '../parts/monitor-values.js';
+import '../parts/form/form.js';
+import type { Submitted } from '../parts/form/form.js';
+import '../parts/monitor/monitor.js';
+import { jsonTemplate } from '../parts/monitor/values.js';
 import { empty, shown } from '../parts/notice.js';
-import '../parts/own-page.js';
-import { moduleOf } from '../parts/plugin-module.js';
+import '../parts/module/own-page.js';
+import { moduleOf } from '../parts/module/module.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { PluginInfo, UIConfig, UIForm, UIMonitor } from '../wire/types.js';
 

@@ -5,18 +5,18 @@ import { property, query, state } from 'lit/decorators.js';
 
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
-import { accounts, allocationLook, ownAllocation } from '../parts/allocations.js';
-import { answered, asOf, staleness } from '../parts/asked.js';
+import { accounts, allocationLook, ownAllocation } from '../parts/batch/allocations.js';
+import { answered, asOf, staleness } from '../parts/batch/asked.js';
 import { bars } from '../parts/bar.js';
 import { empty } from '../parts/notice.js';
-import { queueLook, queueTable } from '../parts/queue-table.js';
-import { textOf } from '../parts/units.js';
+import { queueLook, queueTable } from '../parts/batch/queue-table.js';
+import { textOf } from '../text/units.js';
 import { whenBack } from '../state/back.js';
 import { endpointsOf } from '../state/endpoints.js';
 import { pluginOn } from '../state/plugin.js';
 import { prefill } from '../state/prefill.js';
 import { Question } from '../state/question.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, inputs, tables, theme } from '../theme.js';
 import type {
   QueueAllocations,

@@ -7,13 +7,13 @@ import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
 import { bars } from '../parts/bar.js';
-import { percent, time } from '../parts/format.js';
+import { percent, time } from '../text/format.js';
 import { column, cpuCard, disksCard, facts, gpuCards, hostLook, memoryCard, networkCard } from '../parts/host.js';
 import { empty, failed, loading } from '../parts/notice.js';
 import { endpointsOf } from '../state/endpoints.js';
 import { hostOf, INTERVAL, type Host, type HostState } from '../state/host.js';
 import { SPAN } from '../state/samples.js';
-import type { Unwatch } from '../state/value.js';
+import type { Unwatch } from '../value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 
 /** The plugin's type. */

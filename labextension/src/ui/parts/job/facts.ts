@@ -1,0 +1,109 @@
+/** What is known of a job, in words, as the form's values, and as what is submitted again. */
+
+import { html, type TemplateResult } from 'lit';
+
+import type { PsijJobStatus, PsijJobSummary } from '../../wire/types.js';
+import { duration, plural, time } from '../../text/format.js';
+import { endpointPython, pluginPython, pythonText } from '../../text/python.js';
+import { lineOf } from '../../text/words.js';
+
+export type Fact = [name: string, value: string | TemplateResult];
+
+/** Return the command line. */
+export function commandOf(job: PsijJobSummary): string {
+  return lineOf([job.executable, ...(job.arguments ?? [])]);
+}
+
+/** Return what people call it: its name, or what it runs. */
+export function titleOfJob(job: PsijJobSummary): string {
+  return job.name || (job.executable ? commandOf(job) : job.job_id);
+}
+
+/** Return the id that the scheduler has, or the beginning of ours. */
+export function shortId(job: PsijJobSummary): string {
+  return job.native_id || job.job_id.slice(0, 8);
+}
+
+export function exitOf(job: PsijJobSummary): string {
+  return job.exit_code === null ||
+    job.exit_code === undefined ||
+    (job.exit_code === 0 && job.state === 'COMPLETED')
+    ? ''
+    : String(job.exit_code);
+}
+
+export function factsOf(endpoint: string, job: PsijJobSummary & Partial<PsijJobStatus>): Fact[] {
+  const facts: [string, string | null | undefined][] = [
+    ['Name', job.name],
+    ['Job', job.job_id],
+    ['Native id', job.native_id],
+    ['Endpoint', endpoint],
+    ['Executor', job.executor],
+    ['Queue', job.queue_name],
+    ['Account', job.account],
+    ['Nodes', job.node_count === null ? null : String(job.node_count)],
+    ['Time limit', job.duration ? duration(job.duration) : null],
+    ['Directory', job.directory],
+    ['Array', job.array_id],
+    ['Submitted', job.submit_time ? time(job.submit_time * 1000) : null],
+    ['Exit code', job.exit_code === null ? null : String(job.exit_code)],
+  ];
+  const command: Fact[] = job.executable ? [['Command', html`<code>${commandOf(job)}</code>`]] : [];
+  return [...command, ...facts.filter((fact): fact is [string, string] => Boolean(fact[1]))];
+}
+
+export function usedOf(job: Partial<PsijJobStatus>): Fact[] {
+  const used = job.resources_used;
+  if (!used) {
+    return [];
+  }
+  const all: [string, string | false | undefined][] = [
+    ['Elapsed', used.elapsed !== undefined && duration(used.elapsed)],
+    ['CPU time', used.cpu_seconds !== undefined && duration(used.cpu_seconds)],
+    ['Most memory', used.max_memory_mb !== undefined && `${used.max_memory_mb.toLocaleString()} MiB`],
+    ['On', used.nodes !== undefined && plural(used.nodes, 'node')],
+    ['CPUs', used.cpus !== undefined && String(used.cpus)],
+    ['Node list', used.node_list],
+  ];
+  return all.filter((fact): fact is [string, string] => Boolean(fact[1]));
+}
+
+/** Return what the submit form is to begin with. */
+export function formValuesOf(job: PsijJobSummary & Partial<PsijJobStatus>): Record<string, unknown> {
+  return {
+    exec: job.executable,
+    args: lineOf(job.arguments ?? []),
+    executor: job.executor,
+    queue: job.queue_name ?? '',
+    account: job.account ?? '',
+    duration: job.duration ? String(job.duration) : '',
+    node_count: job.node_count === null ? '' : String(job.node_count),
+  };
+}
+
+/** Return the body that submits such a job, as far as the endpoint tells what it was. */
+export function submissionOf(job: PsijJobStatus): Record<string, unknown> {
+  const attributes = without({
+    queue_name: job.queue_name,
+    account: job.account,
+    duration: job.duration,
+    node_count: job.node_count,
+  });
+  const spec = without({
+    executable: job.executable,
+    arguments: job.arguments,
+    name: job.name,
+    directory: job.directory,
+    attributes: Object.keys(attributes).length ? attributes : null,
+  });
+  return { job_spec: spec, executor: job.executor };
+}
+
+/** Return the Python that follows it. */
+export function pythonOfJob(endpoint: string, plugin: string, id: string): string {
+  return `${endpointPython(endpoint)}job = ${pluginPython(plugin)}.job(${pythonText(id)})\njob.tail()\n`;
+}
+
+function without(all: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== undefined));
+}
