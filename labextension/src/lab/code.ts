@@ -3,7 +3,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
-import { copyText } from '../ui/parts/copy.js';
+import { copyText } from '../ui/clipboard.js';
 
 /** Milliseconds that it is told what became of the code. */
 const STAY = 5000;

@@ -3,7 +3,7 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
-import { copyText } from './parts/copy.js';
+import { copyText } from './clipboard.js';
 import { toHash } from './address.js';
 import { bindingsOf, type BoundView } from './bindings.js';
 import { Bound, type CellModel } from './bound.js';

@@ -4,6 +4,7 @@ import { LitElement, type CSSResultGroup, type PropertyValues } from 'lit';
 import { property } from 'lit/decorators.js';
 
 import type { Channel } from './channel/channel.js';
+import { copyText } from './clipboard.js';
 import type { Unwatch } from './value.js';
 import { base, theme } from './theme.js';
 import type { View } from './wire/types.js';
@@ -72,6 +73,14 @@ export class OrbitElement extends LitElement {
   protected toast(text: string, level: Toast['level'] = 'info', view?: View): void {
     const detail: Toast = view ? { text, level, view } : { text, level };
     this.dispatchEvent(new CustomEvent<Toast>('orbit-toast', { detail, bubbles: true, composed: true }));
+  }
+
+  /** Copy a text, and say so; where the browser doesn't let us, say what can be done. */
+  protected copy(text: string, done: string, otherwise = `It can’t be copied here: ${text}`): void {
+    void copyText(text).then(
+      () => this.toast(done, 'success'),
+      () => this.toast(otherwise, 'warning'),
+    );
   }
 
   /** Offer code: a host that has a notebook makes a cell of it, another copies it. */

@@ -1,6 +1,6 @@
 /** The Explorer page: the renderer on a page of its own. */
 
-import { copyText } from './parts/copy.js';
+import { copyText } from './clipboard.js';
 import { DirectChannel } from './channel/direct.js';
 import { fromHash, toHash } from './address.js';
 import type { Toasts } from './parts/toasts.js';

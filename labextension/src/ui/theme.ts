@@ -268,3 +268,25 @@ export const tables = css`
     background: var(--o-select);
   }
 `;
+
+/** A page of cards below one another, under a head that wraps. */
+export const cards = css`
+  :host {
+    container-type: inline-size;
+  }
+  .page {
+    display: grid;
+    gap: 16px;
+    align-content: start;
+  }
+  .head {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 8px 12px;
+  }
+  .head .title {
+    flex: 1 1 220px;
+    min-width: 0;
+  }
+`;

@@ -4,6 +4,7 @@ import type { Channel, OrbitEvent } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import type { SysColumns, SysHostRole, SysMetrics } from '../wire/types.js';
 import { whenBack } from './back.js';
+import { Reading, Users } from './followed.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
 import { fromHistory, merged, NONE, Sampler, withSample, type Sample, type Samples } from './samples.js';
 import { oneForPlugin } from './shared.js';
@@ -34,11 +35,13 @@ export class Host {
 
   private readonly access: PluginAccess;
   private sampler = new Sampler();
-  private users = 0;
-  private endings: Unwatch[] = [];
+  private users = new Users(() => this.begin());
+  private reading = new Reading(
+    () => this.readAll(),
+    () => this.users.any && void this.reload(),
+  );
   /** Samples that come while the history is read; null: nothing is read. */
   private late: Sample[] | null = null;
-  private again = false;
   private whole = false;
   private asked = 0;
   /** Subscribing and its end happen one after the other, whoever comes and goes. */
@@ -54,44 +57,23 @@ export class Host {
 
   /** Keep it up to date until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      this.begin();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.end();
-      }
-      used = false;
-    };
+    return this.users.use();
   }
 
   /** Subscribe, and read what has been, anew. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
     this.asked = Date.now();
-    if (this.late) {
-      this.again = true;
-      return;
-    }
-    this.late = [];
-    try {
-      do {
-        this.again = false;
-        await (this.turn = this.turn.then(() => this.read()));
-      } while (this.again && this.users > 0);
-    } finally {
-      this.late = null;
-    }
+    return this.reading.ask();
   }
 
-  private begin(): void {
+  private begin(): Unwatch[] {
     const reload = () => void this.reload();
     const clock = setInterval(() => {
       if (this.here() && Date.now() - Math.max(this.state.value.heard, this.asked) > SILENT) {
         reload();
       }
     }, INTERVAL * 1000);
-    this.endings = [
+    const endings = [
       this.channel.subscribe(
         { endpoint: this.endpoint, plugin: this.plugin, topic: 'metrics' },
         event => this.happened(event),
@@ -99,18 +81,21 @@ export class Host {
       ),
       whenBack(this.channel, this.endpoint, reload),
       () => clearInterval(clock),
+      () => (this.turn = this.turn.then(() => this.unsubscribe())),
     ];
     reload();
-  }
-
-  private end(): void {
-    this.endings.splice(0).forEach(end => end());
-    this.turn = this.turn.then(() => this.unsubscribe());
+    return endings;
   }
 
   /** Whether it can be asked now. */
   private here(): boolean {
     return this.channel.connection.value.kind === 'connected' && this.channel.topology.value.has(this.endpoint);
+  }
+
+  private async readAll(): Promise<void> {
+    this.late = [];
+    await (this.turn = this.turn.then(() => this.read()));
+    this.late = null;
   }
 
   private async read(): Promise<void> {
@@ -128,7 +113,7 @@ export class Host {
   }
 
   private async unsubscribe(): Promise<void> {
-    if (this.users > 0 || !this.here()) {
+    if (this.users.any || !this.here()) {
       return; // somebody has come again; or there is nobody to tell, and it has ended with the session
     }
     // What can't be told ends by itself: nobody listens then, or the session expires.

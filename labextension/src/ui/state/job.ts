@@ -5,6 +5,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { ended } from './ended.js';
 import type { PsijFollowed, PsijJobStatus } from '../wire/types.js';
 import { whenBack } from './back.js';
+import { Reading, Timers, Users } from './followed.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
 import { KEPT, Tail } from './tail.js';
 import { Value, type Unwatch } from '../value.js';
@@ -39,11 +40,12 @@ export class FollowedJob {
   readonly output: Readonly<Record<Stream, Tail>> = { stdout: new Tail(), stderr: new Tail() };
 
   private psij: PluginAccess;
-  private users = 0;
-  private endings: Unwatch[] = [];
-  private timers = new Set<ReturnType<typeof setTimeout>>();
-  private reading: Promise<void> | null = null;
-  private again = false;
+  private users = new Users(() => this.begin());
+  private reading = new Reading(
+    () => this.read(),
+    () => this.users.any && void this.reload(),
+  );
+  private timers = new Timers();
   private follows = false;
   /** Bytes that there are, as far as is known. */
   private known: Record<Stream, number> = { stdout: 0, stderr: 0 };
@@ -60,16 +62,7 @@ export class FollowedJob {
 
   /** Keep it up to date until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      this.begin();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.end();
-      }
-      used = false;
-    };
+    return this.users.use();
   }
 
   get ended(): boolean {
@@ -77,18 +70,7 @@ export class FollowedJob {
   }
 
   reload(): Promise<void> {
-    if (this.reading) {
-      this.again = true;
-      return this.reading;
-    }
-    this.reading = this.read().finally(() => {
-      this.reading = null;
-      if (this.again && this.users > 0) {
-        this.again = false;
-        void this.reload();
-      }
-    });
-    return this.reading;
+    return this.reading.ask();
   }
 
   /** Return all that a stream has, however long it is. */
@@ -110,10 +92,10 @@ export class FollowedJob {
     }
   }
 
-  private begin(): void {
+  private begin(): Unwatch[] {
     const mine = { endpoint: this.endpoint, plugin: this.plugin };
     const reload = () => void this.reload();
-    this.endings = [
+    const endings = [
       this.channel.subscribe({ ...mine, topic: 'job_output' }, event => this.wrote(event.data)),
       this.channel.subscribe(
         { ...mine, topic: 'job_status' },
@@ -121,18 +103,17 @@ export class FollowedJob {
         gap => this.missed(gap),
       ),
       whenBack(this.channel, this.endpoint, reload),
+      () => this.end(),
     ];
     reload();
+    return endings;
   }
 
   private end(): void {
-    this.endings.splice(0).forEach(end => end());
-    this.timers.forEach(clearTimeout);
     this.timers.clear();
-    this.again = false;
     // One after the other: a follow that is still under way is taken back, too.
     this.lastCall = this.lastCall.then(() => {
-      if (this.follows && this.users === 0) {
+      if (this.follows && !this.users.any) {
         this.follows = false;
         return this.psij.post(this.route('unfollow')).catch(() => undefined);
       }
@@ -145,12 +126,11 @@ export class FollowedJob {
   }
 
   private async read(): Promise<void> {
-    this.timers.forEach(clearTimeout);
     this.timers.clear();
     try {
       const told = await this.follow();
       let more = true;
-      for (let bytes = 0; more && this.users > 0 && bytes < MOST;) {
+      for (let bytes = 0; more && this.users.any && bytes < MOST;) {
         if (told) {
           this.skip();
         }
@@ -247,7 +227,7 @@ export class FollowedJob {
     }
     const tail = this.output[stream];
     this.known[stream] = Math.max(this.known[stream], next);
-    if (next <= tail.end || this.reading) {
+    if (next <= tail.end || this.reading.busy) {
       return; // it is there already, or what is read now will have it
     }
     if (offset === tail.end && typeof text === 'string') {
@@ -282,12 +262,8 @@ export class FollowedJob {
   }
 
   private later(milliseconds: number, act: () => unknown): void {
-    if (this.users > 0) {
-      const timer = setTimeout(() => {
-        this.timers.delete(timer);
-        act();
-      }, milliseconds);
-      this.timers.add(timer);
+    if (this.users.any) {
+      this.timers.later(milliseconds, act);
     }
   }
 }

@@ -6,6 +6,7 @@ import { ended } from './ended.js';
 import type { PsijJobs, PsijJobSummary } from '../wire/types.js';
 import { pluginOn } from './plugin.js';
 import { whenBack } from './back.js';
+import { Reading, Timers, Users } from './followed.js';
 import { oneForPlugin } from './shared.js';
 import { Value, type Unwatch } from '../value.js';
 
@@ -34,16 +35,17 @@ export class Jobs {
   readonly state = new Value<JobsState>({ jobs: new Map(), read: false, error: null, version: 0 });
 
   private jobs = new Map<string, PsijJobSummary>();
-  private users = 0;
-  private endings: Unwatch[] = [];
-  private reading: Promise<void> | null = null;
-  private again = false;
+  private users = new Users(() => this.begin());
+  private reading = new Reading(
+    () => this.read(),
+    () => this.later(PAUSE, () => this.reload()),
+  );
   /** What events have said while a listing was under way, which may be older. */
   private told = new Set<string>();
   /** Seconds since the epoch: since when there are jobs of which only an event is known. */
   private unknownSince = Infinity;
   private asking = false;
-  private timers = new Set<ReturnType<typeof setTimeout>>();
+  private timers = new Timers();
   private unended = 0;
 
   constructor(
@@ -54,19 +56,7 @@ export class Jobs {
 
   /** Keep them up to date until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      this.begin();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.endings.splice(0).forEach(end => end());
-        this.timers.forEach(clearTimeout);
-        this.timers.clear();
-        this.asking = false;
-      }
-      used = false;
-    };
+    return this.users.use();
   }
 
   get running(): number {
@@ -75,28 +65,24 @@ export class Jobs {
 
   /** Read all of them anew. */
   reload(): Promise<void> {
-    if (this.reading) {
-      this.again = true;
-      return this.reading;
-    }
-    this.reading = this.read().finally(() => {
-      this.reading = null;
-      if (this.again && this.users > 0) {
-        this.again = false;
-        this.later(PAUSE, () => this.reload());
-      }
-    });
-    return this.reading;
+    return this.reading.ask();
   }
 
-  private begin(): void {
+  private begin(): Unwatch[] {
     const mine = { endpoint: this.endpoint, plugin: this.plugin, topic: 'job_status' };
     const reload = () => void this.reload();
-    this.endings = [
+    const endings = [
       this.channel.subscribe(mine, event => this.happened(event.data), reload),
       whenBack(this.channel, this.endpoint, reload),
+      () => this.end(),
     ];
     reload();
+    return endings;
+  }
+
+  private end(): void {
+    this.timers.clear();
+    this.asking = false;
   }
 
   private async read(): Promise<void> {
@@ -159,7 +145,7 @@ export class Jobs {
     if (before && older(news, before)) {
       return; // what was read since is newer
     }
-    if (this.reading) {
+    if (this.reading.busy) {
       this.told.add(id);
     }
     const job = { ...(before ?? unknown(id, news.time ?? 0)), ...news };
@@ -206,7 +192,7 @@ export class Jobs {
       }
       before = page.before;
       this.tell(this.state.value.error);
-    } while (before && this.users > 0);
+    } while (before && this.users.any);
   }
 
   private tell(error: OrbitError | null): void {
@@ -215,12 +201,8 @@ export class Jobs {
   }
 
   private later(milliseconds: number, act: () => unknown): void {
-    if (this.users > 0) {
-      const timer = setTimeout(() => {
-        this.timers.delete(timer);
-        act();
-      }, milliseconds);
-      this.timers.add(timer);
+    if (this.users.any) {
+      this.timers.later(milliseconds, act);
     }
   }
 }

@@ -5,6 +5,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { newKey } from '../channel/key.js';
 import type { JoinCluster, JoinHosts, JoinJoining, JoinJoins, JoinStarted } from '../wire/types.js';
 import { whenBack } from './back.js';
+import { Reading, Users } from './followed.js';
 import { oneForPlugin } from './shared.js';
 import { makeToken, revokeToken, tokensOf } from './tokens.js';
 import { Value, type Unwatch } from '../value.js';
@@ -32,10 +33,8 @@ const GONE = new Set(['session-expired', 'session-not-found']);
 export class Joins {
   readonly state = new Value<JoinsState>({ joins: [], joined: [], read: false, error: null });
 
-  private users = 0;
-  private endings: Unwatch[] = [];
-  private reading = false;
-  private again = false;
+  private users = new Users(() => this.begin());
+  private reading = new Reading(() => this.read());
   private session: Promise<string> | null = null;
   private spent = new Set<string>();
 
@@ -47,40 +46,12 @@ export class Joins {
 
   /** Keep them up to date until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      const reload = () => void this.reload();
-      const mine = { endpoint: this.endpoint, plugin: this.plugin };
-      this.endings = [this.channel.subscribe(mine, reload, reload), whenBack(this.channel, this.endpoint, reload)];
-      reload();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.endings.splice(0).forEach(end => end());
-      }
-      used = false;
-    };
+    return this.users.use();
   }
 
   /** Read all of them anew; several wishes at once are one question. */
-  async reload(): Promise<void> {
-    if (this.reading) {
-      this.again = true;
-      return;
-    }
-    this.reading = true;
-    try {
-      do {
-        this.again = false;
-        const { joins, joined } = await this.call<JoinJoins>('GET', 'joins/{sid}');
-        this.state.set({ joins, joined, read: true, error: null });
-        this.revokeSpent(joins);
-      } while (this.again);
-    } catch (error) {
-      this.state.set({ ...this.state.value, error: asOrbitError(error) });
-    } finally {
-      this.reading = false;
-    }
+  reload(): Promise<void> {
+    return this.reading.ask();
   }
 
   /** Make a token, and begin. */
@@ -88,7 +59,7 @@ export class Joins {
     const bridge = await this.bridgeFor(wish.name);
     const token = await makeToken(this.channel, { name: wish.name, parent: this.endpoint, expires: WAITS });
     try {
-      return await this.begin('start/{sid}', { ...wish, bridge, token: token.token });
+      return await this.ordered('start/{sid}', { ...wish, bridge, token: token.token });
     } catch (error) {
       const { status } = asOrbitError(error);
       if (status >= 400 && status < 499) {
@@ -99,7 +70,7 @@ export class Joins {
   }
 
   async leave(name: string, remove: boolean): Promise<JoinStarted> {
-    return this.begin('leave/{sid}', { name, remove, bridge: await this.bridgeFor(name) });
+    return this.ordered('leave/{sid}', { name, remove, bridge: await this.bridgeFor(name) });
   }
 
   async answer(joinId: string, question: string, reply: string): Promise<void> {
@@ -118,7 +89,25 @@ export class Joins {
     return (await this.call<JoinHosts>('GET', 'hosts/{sid}')).hosts;
   }
 
-  private async begin(route: string, body: unknown): Promise<JoinStarted> {
+  private begin(): Unwatch[] {
+    const reload = () => void this.reload();
+    const mine = { endpoint: this.endpoint, plugin: this.plugin };
+    const endings = [this.channel.subscribe(mine, reload, reload), whenBack(this.channel, this.endpoint, reload)];
+    reload();
+    return endings;
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const { joins, joined } = await this.call<JoinJoins>('GET', 'joins/{sid}');
+      this.state.set({ joins, joined, read: true, error: null });
+      this.revokeSpent(joins);
+    } catch (error) {
+      this.state.set({ ...this.state.value, error: asOrbitError(error) });
+    }
+  }
+
+  private async ordered(route: string, body: unknown): Promise<JoinStarted> {
     const started = await this.call<JoinStarted>('POST', route, body);
     await this.reload();
     return started;

@@ -4,6 +4,7 @@ import type { Channel } from '../channel/channel.js';
 import { ended } from './ended.js';
 import type { PsijJobSummary } from '../wire/types.js';
 import { endpointsOf } from './endpoints.js';
+import { Users } from './followed.js';
 import { jobsOf } from './jobs.js';
 import { oneForChannel } from './shared.js';
 import { Value, type Unwatch } from '../value.js';
@@ -35,28 +36,21 @@ export class RunningJobs {
 
   private using = new Map<string, { endpoint: string; plugin: string; end: Unwatch }>();
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private unwatch: Unwatch = () => undefined;
-  private users = 0;
+  private users = new Users(() => this.begin());
 
   constructor(private channel: Channel) {}
 
   /** Count until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      this.unwatch = endpointsOf(this.channel).all.watch(() => this.follow());
-      this.follow();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.stop();
-      }
-      used = false;
-    };
+    return this.users.use();
+  }
+
+  private begin(): Unwatch[] {
+    this.follow();
+    return [endpointsOf(this.channel).all.watch(() => this.follow()), () => this.stop()];
   }
 
   private stop(): void {
-    this.unwatch();
     clearTimeout(this.timer);
     this.timer = undefined;
     for (const { end } of this.using.values()) {

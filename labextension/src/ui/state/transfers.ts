@@ -4,6 +4,7 @@ import type { Channel } from '../channel/channel.js';
 import { joined } from '../text/paths.js';
 import type { StagingTransfer, StagingTransfers } from '../wire/types.js';
 import { whenBack } from './back.js';
+import { Users } from './followed.js';
 import { pluginOn } from './plugin.js';
 import { RemoteFiles } from './remote-files.js';
 import { oneForPlugin } from './shared.js';
@@ -24,8 +25,7 @@ export class Transfers {
 
   private files: RemoteFiles;
   private last = 0;
-  private users = 0;
-  private endings: Unwatch[] = [];
+  private users = new Users(() => this.begin());
 
   constructor(
     private channel: Channel,
@@ -37,23 +37,7 @@ export class Transfers {
 
   /** Keep what the endpoint tells up to date until the function returned is called. */
   use(): Unwatch {
-    if (this.users++ === 0) {
-      const mine = { endpoint: this.endpoint, plugin: this.plugin, topic: 'transfer' };
-      const read = () => void this.read();
-      const told = (data: Record<string, unknown>) => this.take(data as unknown as StagingTransfer);
-      this.endings = [
-        this.channel.subscribe(mine, event => told(event.data), read),
-        whenBack(this.channel, this.endpoint, read),
-      ];
-      read();
-    }
-    let used = true;
-    return () => {
-      if (used && --this.users === 0) {
-        this.endings.splice(0).forEach(end => end());
-      }
-      used = false;
-    };
+    return this.users.use();
   }
 
   /** Send files into a folder. */
@@ -76,6 +60,18 @@ export class Transfers {
     const left = this.uploads.filter(upload => !upload.isOver);
     this.uploads.splice(0, this.uploads.length, ...left);
     this.tell();
+  }
+
+  private begin(): Unwatch[] {
+    const mine = { endpoint: this.endpoint, plugin: this.plugin, topic: 'transfer' };
+    const read = () => void this.read();
+    const told = (data: Record<string, unknown>) => this.take(data as unknown as StagingTransfer);
+    const endings = [
+      this.channel.subscribe(mine, event => told(event.data), read),
+      whenBack(this.channel, this.endpoint, read),
+    ];
+    read();
+    return endings;
   }
 
   private next(): void {

@@ -7,12 +7,16 @@ import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { disconnected } from '../parts/notice.js';
 import { plural } from '../text/format.js';
+import { titleOf } from '../pages.js';
 import { show } from '../show.js';
 import { endpointsOf } from '../state/endpoints.js';
 import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { View } from '../wire/types.js';
 import './endpoints.js';
+
+/** Views that say themselves what they are. */
+const HEADED = new Set<View['view']>(['jobs', 'monitor', 'plugin', 'queues']);
 
 @define('orbit-explorer')
 export class Explorer extends OrbitElement {
@@ -68,6 +72,10 @@ export class Explorer extends OrbitElement {
         }
         .top {
           flex-wrap: wrap;
+          gap: 8px;
+        }
+        .wide {
+          display: none;
         }
         nav {
           grid-area: main;
@@ -82,6 +90,7 @@ export class Explorer extends OrbitElement {
         }
         .menu {
           display: inline-block;
+          margin-right: auto;
         }
         main {
           padding: 12px;
@@ -105,19 +114,19 @@ export class Explorer extends OrbitElement {
     const endpoints = [...endpointsOf(this.channel).all.value.values()];
     const here = endpoints.filter(one => one.state !== 'gone').length;
     const away = endpoints.length - here;
+    const lost = away ? html` · <span class="bad">${away} lost</span>` : nothing;
     const state = this.channel.connection.value;
     return html`<div class="shell">
       <div class="top" @orbit-open=${this.opened}>
         <button class="menu" aria-expanded=${this.menu} @click=${() => (this.menu = !this.menu)}>
-          ☰ Endpoints
+          ☰ Endpoints${lost}
         </button>
-        <strong>Orbit</strong>
-        <span class="soft cut grow"
-          >${where(this.channel.bridge.value?.url)}
-          ${plural(here, 'endpoint')}${away ? html` · <span class="bad">${away} lost</span>` : nothing}</span
+        <strong class="wide">Orbit</strong>
+        <span class="soft cut grow wide"
+          >${where(this.channel.bridge.value?.url)} ${plural(here, 'endpoint')}${lost}</span
         >
         ${this.channel.kind === 'comm' ? html`<span class="soft small">through the kernel</span>` : nothing}
-        <button @click=${() => this.goTo({ view: 'join' })}>Join a cluster…</button>
+        <button @click=${() => this.goTo({ view: 'join' })}>Join<span class="wide"> a cluster</span>…</button>
         <button @click=${() => this.goTo({ view: 'map' })}>Map</button>
         <button @click=${() => this.goTo({ view: 'log' })}>Log</button>
       </div>
@@ -125,6 +134,7 @@ export class Explorer extends OrbitElement {
         <orbit-endpoints .channel=${this.channel} .current=${this.view}></orbit-endpoints>
       </nav>
       <main @orbit-open=${this.opened}>
+        ${HEADED.has(this.view.view) ? nothing : html`<h1 class="only-read">${titleOf(this.view)}</h1>`}
         ${state.kind === 'connected' ? nothing : disconnected(state)} ${show(this.view, this.channel)}
       </main>
     </div>`;

@@ -3,7 +3,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { property, query, state } from 'lit/decorators.js';
 
-import { copyText } from '../parts/copy.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
@@ -386,10 +385,7 @@ export class FilesView extends OrbitElement {
 
   private copyPaths(entries: readonly StagingEntry[]): void {
     const text = entries.map(entry => joined(this.folder, entry.name)).join('\n');
-    void copyText(text).then(
-      () => this.toast(entries.length === 1 ? 'The path was copied.' : 'The paths were copied.', 'success'),
-      () => this.toast(`It can’t be copied here: ${text}`, 'warning'),
-    );
+    this.copy(text, entries.length === 1 ? 'The path was copied.' : 'The paths were copied.');
   }
 
   private code(entries: readonly StagingEntry[]): string {

@@ -8,7 +8,6 @@ import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
-import { copyText } from '../parts/copy.js';
 import { bytes, plural, time } from '../text/format.js';
 import {
   commandOf,
@@ -161,7 +160,7 @@ export class JobView extends OrbitElement {
         ${
           tail.length
             ? html`<span>
-                <button class="plain" @click=${() => this.copy(stream)}>Copy</button>
+                <button class="plain" @click=${() => this.copyOutput(stream)}>Copy</button>
                 <button class="plain" @click=${() => void this.download(stream, status)}>Download</button>
               </span>`
             : nothing
@@ -280,11 +279,9 @@ export class JobView extends OrbitElement {
     }
   }
 
-  private copy(stream: Stream): void {
-    void copyText(asShown(this.followed.output[stream].text)).then(
-      () => this.toast(`${stream} was copied`, 'success'),
-      () => this.toast('It can’t be copied here: download it instead', 'warning'),
-    );
+  private copyOutput(stream: Stream): void {
+    const text = asShown(this.followed.output[stream].text);
+    this.copy(text, `${stream} was copied.`, 'It can’t be copied here: download it instead.');
   }
 
   private async download(stream: Stream, job: PsijJobStatus): Promise<void> {

@@ -8,7 +8,6 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate } from '../parts/confirm.js';
-import { copyText } from '../parts/copy.js';
 import type { JoinForm } from '../parts/join/join-form.js';
 import '../parts/join/join-form.js';
 import { empty, failed, loading } from '../parts/notice.js';
@@ -109,7 +108,7 @@ export class JoinView extends OrbitElement {
     if (!this.joins) {
       return html`<section class="card">
         <header><h2>Join a cluster</h2></header>
-        ${this.asked ? elsewhere(text => this.copy(text)) : loading('Looking for the endpoint of this machine')}
+        ${this.asked ? elsewhere(text => this.copy(text, 'The command was copied.')) : loading('Looking for the endpoint of this machine')}
       </section>`;
     }
     const { joins, joined, read, error } = this.joins.state.value;
@@ -326,13 +325,6 @@ export class JoinView extends OrbitElement {
     const { packages, ...more } =
       this.last?.name === one.name ? this.last : { target: one.target, name: one.name };
     this.form?.fill({ ...more, ...(packages && { packages: packages.join(' ') }) });
-  }
-
-  private copy(text: string): void {
-    void copyText(text).then(
-      () => this.toast('The command was copied.', 'success'),
-      () => this.toast(`It can’t be copied here: ${text}`, 'warning'),
-    );
   }
 }
 

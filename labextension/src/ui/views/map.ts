@@ -4,7 +4,6 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 
-import { copyText } from '../parts/copy.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
@@ -271,19 +270,12 @@ export class MapView extends OrbitElement {
           <li>
             On the cluster, have it in <code>RADICAL_ORBIT_ENDPOINT_TOKEN</code> and start the endpoint:
             <pre>${start}</pre>
-            <button @click=${() => this.copy(start)}>Copy</button>
+            <button @click=${() => this.copy(start, 'The command was copied.')}>Copy</button>
           </li>
           <li>It appears here by itself, with its plugins.</li>
         </ol>
       </div>
     </section>`;
-  }
-
-  private copy(text: string): void {
-    void copyText(text).then(
-      () => this.toast('The command was copied.', 'success'),
-      () => this.toast(`It can’t be copied here: ${text}`, 'warning'),
-    );
   }
 }
 

@@ -17,7 +17,7 @@ import { pluginOn } from '../state/plugin.js';
 import { prefill } from '../state/prefill.js';
 import { Question } from '../state/question.js';
 import type { Unwatch } from '../value.js';
-import { base, buttons, inputs, tables, theme } from '../theme.js';
+import { base, buttons, cards, inputs, tables, theme } from '../theme.js';
 import type {
   QueueAllocations,
   QueueBackend,
@@ -45,27 +45,10 @@ export class QueuesView extends OrbitElement {
     inputs,
     tables,
     bars,
+    cards,
     queueLook,
     allocationLook,
     css`
-      :host {
-        container-type: inline-size;
-      }
-      .page {
-        display: grid;
-        gap: 16px;
-        align-content: start;
-      }
-      .head {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 8px 12px;
-      }
-      .head .title {
-        flex: 1 1 200px;
-        min-width: 0;
-      }
       .scroll {
         overflow-x: auto;
       }

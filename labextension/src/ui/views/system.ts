@@ -14,7 +14,7 @@ import { endpointsOf } from '../state/endpoints.js';
 import { hostOf, INTERVAL, type Host, type HostState } from '../state/host.js';
 import { SPAN } from '../state/samples.js';
 import type { Unwatch } from '../value.js';
-import { base, buttons, inputs, theme } from '../theme.js';
+import { base, buttons, cards, inputs, theme } from '../theme.js';
 
 /** The plugin's type. */
 const TYPE = 'sysinfo';
@@ -30,26 +30,9 @@ export class SystemView extends OrbitElement {
     buttons,
     inputs,
     bars,
+    cards,
     hostLook,
     css`
-      :host {
-        container-type: inline-size;
-      }
-      .page {
-        display: grid;
-        gap: 16px;
-        align-content: start;
-      }
-      .head {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 8px 12px;
-      }
-      .head .title {
-        flex: 1 1 240px;
-        min-width: 0;
-      }
       .head label {
         margin: 0;
       }

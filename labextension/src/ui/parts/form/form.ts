@@ -147,7 +147,7 @@ export class FormElement extends OrbitElement {
               </button>`
             : nothing
         }
-        <button type="button" @click=${this.copy}>Copy as code</button>
+        <button type="button" @click=${this.copyCode}>Copy as code</button>
         <span class=${this.busy ? 'soft' : 'good'} role="status">${this.busy ? 'Sending …' : this.done}</span>
       </div>
     </form>`;
@@ -298,7 +298,7 @@ export class FormElement extends OrbitElement {
     this.limits = this.asksForJob ? await readLimits(this.channel, this.endpoint) : null;
   }
 
-  private copy = (): void => {
+  private copyCode = (): void => {
     try {
       this.offerCode(this.shape.python({ endpoint: this.endpoint, plugin: this.plugin }, this.now()));
     } catch (error) {

@@ -10,9 +10,9 @@ import type { OrbitError } from '../../channel/errors.js';
 import { define } from '../../define.js';
 import { OrbitElement } from '../../element.js';
 import { nameFor, type Wish } from '../../state/joins.js';
-import { base, buttons, inputs, theme } from '../../theme.js';
 import type { UIField } from '../../wire/types.js';
-import { fieldLook, fieldTemplate } from '../form/field.js';
+import { fieldTemplate } from '../form/field.js';
+import { formLook } from './look.js';
 import { failed } from '../notice.js';
 import { pythonText } from '../../text/python.js';
 
@@ -30,37 +30,16 @@ const MORE: UIField[] = [
 @define('orbit-join-form')
 export class JoinForm extends OrbitElement {
   static override styles = [
-    theme,
-    base,
-    buttons,
-    inputs,
-    fieldLook,
+    formLook,
     css`
-      :host {
-        container-type: inline-size;
-      }
-      form,
       .more {
         display: grid;
         gap: 10px;
-      }
-      .pair {
-        display: grid;
-        grid-template-columns: repeat(2, minmax(0, 1fr));
-        gap: 10px 14px;
-      }
-      @container (max-width: 420px) {
-        .pair {
-          grid-template-columns: minmax(0, 1fr);
-        }
       }
       summary {
         cursor: pointer;
         color: var(--o-text-soft);
         margin-bottom: 8px;
-      }
-      .notice {
-        padding: 0;
       }
     `,
   ];

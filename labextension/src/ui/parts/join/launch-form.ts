@@ -3,7 +3,7 @@
  * `Launch`) where it is to begin.
  */
 
-import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { property, state } from 'lit/decorators.js';
 
 import { asOrbitError, type OrbitError } from '../../channel/errors.js';
@@ -13,9 +13,9 @@ import { nextName, type Launch } from '../../state/launches.js';
 import { pluginOn } from '../../state/plugin.js';
 import { takePrefill } from '../../state/prefill.js';
 import type { Unwatch } from '../../value.js';
-import { base, buttons, inputs, theme } from '../../theme.js';
 import type { PsijOffers, UIField } from '../../wire/types.js';
-import { fieldLook, fieldTemplate } from '../form/field.js';
+import { fieldTemplate } from '../form/field.js';
+import { formLook } from './look.js';
 import { hintsFor, readLimits, suggestions, type Limits } from '../form/limits.js';
 import { choicesOf, ownChoices, type Choices } from '../form/options.js';
 import { failed } from '../notice.js';
@@ -46,35 +46,7 @@ const TUNNEL: UIField = {
 
 @define('orbit-launch-form')
 export class LaunchForm extends OrbitElement {
-  static override styles = [
-    theme,
-    base,
-    buttons,
-    inputs,
-    fieldLook,
-    css`
-      :host {
-        container-type: inline-size;
-      }
-      form {
-        display: grid;
-        gap: 10px;
-      }
-      .pair {
-        display: grid;
-        grid-template-columns: repeat(2, minmax(0, 1fr));
-        gap: 10px 14px;
-      }
-      @container (max-width: 420px) {
-        .pair {
-          grid-template-columns: minmax(0, 1fr);
-        }
-      }
-      .notice {
-        padding: 0;
-      }
-    `,
-  ];
+  static override styles = formLook;
 
   @property() endpoint = '';
   @property() plugin = '';
