@@ -40,6 +40,7 @@ ROOTS: list[tuple[str, Any]] = [
     ("Psij", psij.Launched),
     ("Psij", psij.Jobs),
     ("Psij", psij.JobStatus),
+    ("Psij", psij.JobSpecification),
     ("Psij", psij.Followed),
     ("Psij", psij.CancelledAll),
     ("Psij", psij.TunnelStatus),

@@ -7,7 +7,7 @@ import { asShown, Tail } from '../src/ui/state/tail.js';
 import type { Output } from '../src/ui/parts/job/output.js';
 import '../src/ui/views/job.js';
 import type { JobView } from '../src/ui/views/job.js';
-import type { PsijJobStatus, View } from '../src/ui/wire/types.js';
+import type { PsijJobSpecification, PsijJobStatus, View } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';
 import { all, mount, settled, textOf } from './mount.js';
 
@@ -47,6 +47,17 @@ class FakeJob {
   stdout = '';
   stderr = '';
   status: Partial<PsijJobStatus> = {};
+  spec: PsijJobSpecification = {
+    job_spec: {
+      executable: './relax.sh',
+      arguments: ['--steps', '20 000'],
+      name: 'relax',
+      attributes: { queue_name: 'debug', duration: 600, custom_attributes: { 'slurm.constraint': 'V100' } },
+      resources: { node_count: 2, processes_per_node: 4, gpu_cores_per_process: 1 },
+    },
+    executor: 'slurm',
+    environment_names: [],
+  };
 
   constructor() {
     this.channel
@@ -55,6 +66,7 @@ class FakeJob {
         stdout_offset: this.stdout.length,
         stderr_offset: this.stderr.length,
       }))
+      .on('GET', /\/spec\//, () => this.spec)
       .on('POST', /\/unfollow\//, () => ({ job_id: 'j1' }))
       .on('GET', /\/status\//, ({ query }) => this.answer(query ?? {}));
   }
@@ -325,16 +337,33 @@ test('a job is submitted again with a key of its own, and opened', async () => {
   await settled();
   const call = job.channel.calls.find(one => one.path.includes('/submit/'))!;
   expect(call.key).toBeTruthy();
-  expect(call.body).toEqual({
-    executor: 'slurm',
-    job_spec: {
-      executable: './relax.sh',
-      arguments: ['--steps', '20 000'],
-      name: 'relax',
-      attributes: { queue_name: 'debug', duration: 600, node_count: 2 },
-    },
-  });
+  expect(call.body).toEqual({ executor: 'slurm', job_spec: job.spec.job_spec });
   expect(opened).toEqual([{ view: 'job', endpoint: 'hpc1', plugin: 'psij', job: 'j2' }]);
+});
+
+test('what it was submitted with is shown, and what of that a second submit lacks is said', async () => {
+  const job = new FakeJob();
+  job.spec.environment_names = ['API_KEY', 'OMP_NUM_THREADS'];
+  const code: string[] = [];
+  const element = await mount<JobView>(view(job));
+  element.addEventListener('orbit-code', event => code.push(event.detail));
+  expect(textOf(element)).toContain('GPUs per process 1');
+  expect(textOf(element)).toContain('Options slurm.constraint=V100');
+  expect(textOf(element)).toContain('Environment API_KEY, OMP_NUM_THREADS');
+  button(element, 'Submit again …').click();
+  await settled();
+  expect(textOf(element)).toContain('it goes without API_KEY, OMP_NUM_THREADS');
+  expect(textOf(element)).toContain('(which has no name, resources, environment)');
+  all(element, '.ask button.link')[1]!.click();
+  expect(code[0]).toContain('"API_KEY": ...');
+  expect(code[0]).toContain('"gpu_cores_per_process": 1');
+});
+
+test('an endpoint that was launched is not submitted again as a job', async () => {
+  const job = new FakeJob();
+  job.status = { endpoint_name: 'hpc1.1' };
+  const element = await mount<JobView>(view(job));
+  expect(button(element, 'Submit again …')).toBeUndefined();
 });
 
 test('script in output and facts is shown as text', async () => {
@@ -342,6 +371,11 @@ test('script in output and facts is shown as text', async () => {
   const job = new FakeJob();
   job.stdout = bad;
   job.status = { name: bad, executable: bad, message: bad, directory: bad, resources_used: { node_list: bad } };
+  job.spec = {
+    job_spec: { launcher: bad, resources: bad, attributes: [bad] },
+    executor: bad,
+    environment_names: [bad],
+  };
   const element = await mount<JobView>(view(job));
   expect(output(element)).toBe(bad);
   expect(all(element, 'img')).toEqual([]);

@@ -111,16 +111,30 @@ def test_a_link_to_a_job_shows_it(explorer: Open, psij: Any, shot: Callable[...,
 
 
 def test_a_job_is_canceled_and_submitted_again_on_its_page(explorer: Open, psij: Any) -> None:
-    job = psij.submit_job({"executable": "/bin/sleep", "arguments": ["999"], "name": "again"})
+    spec = {
+        "executable": "/bin/sleep",
+        "arguments": ["999"],
+        "name": "again",
+        "launcher": "multiple",
+        "attributes": {"duration": 3600},
+        "resources": {"process_count": 2},
+    }
+    job = psij.submit_job({**spec, "environment": {"API_KEY": "secret"}})
     page = explorer(f"/job/local/psij/{job.id}")
-    page.get_by_role("button", name="Cancel …").click()
-    page.get_by_role("button", name="Cancel the job").click()
-    expect(page.locator("orbit-job header")).to_contain_text("CANCELED")
-    page.get_by_role("button", name="Submit again …").click()
-    page.get_by_role("button", name="Submit again", exact=True).click()
-    expect(page.locator("orbit-job header")).to_contain_text("ACTIVE")
+    view = page.locator("orbit-job")
+    expect(view).to_contain_text("Processes 2")
+    expect(view).to_contain_text("API_KEY")
+    expect(view).not_to_contain_text("secret")
+    view.get_by_role("button", name="Cancel …").click()
+    view.get_by_role("button", name="Cancel the job").click()
+    expect(view.locator("header")).to_contain_text("CANCELED")
+    view.get_by_role("button", name="Submit again …").click()
+    expect(view).to_contain_text("it goes without API_KEY")
+    view.get_by_role("button", name="Submit again", exact=True).click()
+    expect(view.locator("header")).to_contain_text("ACTIVE")
     expect(page).not_to_have_url(re.compile(job.id))
-    assert [one["name"] for one in psij.list_jobs(state="ACTIVE")["jobs"]] == ["again"]
+    (second,) = psij.list_jobs(state="ACTIVE")["jobs"]
+    assert psij.get_job_spec(second["job_id"])["job_spec"] == spec
 
 
 def test_an_unknown_job_says_so(explorer: Open) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from .offers import Offer
 
@@ -93,6 +93,17 @@ class JobDetails(JobSummary):
     duration: int | None
     states: list[StateTime]
     resources_used: ResourcesUsed | None
+
+
+class JobSpecification(TypedDict):
+    """Of ``spec``: the ``job_spec`` that a job was submitted with, but what is as if it weren't there.
+
+    Of its environment there are the names alone: values may be secrets, and aren't written down.
+    """
+
+    job_spec: dict[str, Any]
+    executor: str
+    environment_names: list[str]
 
 
 class TunnelError(TypedDict, total=False):

@@ -272,6 +272,19 @@ class AsyncPSIJClient(AsyncPluginClient):
         answer: dict[str, Any] = await self.call("GET", f"status/{{sid}}/{job_id}", params=params)
         return answer
 
+    async def get_job_spec(self, job_id: str) -> dict[str, Any]:
+        """Return what a job was submitted with: ``job_spec``, ``executor`` and ``environment_names``.
+
+        The values of its environment aren't kept, since they may be secrets.
+
+        Raises
+        ------
+        ResourceNotFoundError
+            The endpoint knows no such job.
+        """
+        answer: dict[str, Any] = await self.call("GET", f"spec/{{sid}}/{job_id}")
+        return answer
+
     async def submit_array(
         self,
         job_spec: dict[str, Any],

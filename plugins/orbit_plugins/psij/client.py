@@ -131,6 +131,10 @@ class PSIJClient(PluginClient):
         """Return a job's state and its output from two offsets (bytes) on."""
         return self._wait(self.aio.get_job_status(job_id, stdout_offset, stderr_offset))
 
+    def get_job_spec(self, job_id: str) -> dict[str, Any]:
+        """Return what a job was submitted with: ``job_spec``, ``executor`` and ``environment_names``."""
+        return self._wait(self.aio.get_job_spec(job_id))
+
     def submit_array(
         self,
         job_spec: dict[str, Any],

@@ -10,7 +10,7 @@ from typing import cast
 
 import msgspec
 
-from .answers import JobDetails, JobSummary, ResourcesUsed, State, StateTime
+from .answers import JobDetails, JobSpecification, JobSummary, ResourcesUsed, State, StateTime
 from .claims import Claim
 from .database import Row
 from .spec import JobSpec
@@ -49,6 +49,7 @@ class _Kept(msgspec.Struct):
     again: bool = False
     followed: str | None = None
     resources_used: ResourcesUsed | None = None
+    variables: list[str] = []
 
 
 @dataclass
@@ -57,7 +58,8 @@ class JobRecord:
 
     `endpoint_name` is that of the endpoint that the job is to be, where it is one; `array_id` that of the array of
     which it is a task. `claim` says which of several tries runs, and how it ended; `followed` is the native id of
-    the one that turned out to run; `keyed` says that it may be submitted again, with its idempotency key; `again`,
+    the one that turned out to run; `variables` are the names in its environment, where the values aren't known
+    any more; `keyed` says that it may be submitted again, with its idempotency key; `again`,
     that it may have been submitted before; `submitted`, that no submit is under way.
     """
 
@@ -80,6 +82,7 @@ class JobRecord:
     followed: str | None = None
     array_id: str | None = None
     resources_used: ResourcesUsed | None = None
+    variables: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
@@ -144,6 +147,17 @@ class JobRecord:
             "resources_used": self.resources_used,
         }
 
+    def specification(self) -> JobSpecification:
+        """Return what submits such a job again: without the values of its environment, which may be secrets."""
+        return {
+            "job_spec": msgspec.to_builtins(msgspec.structs.replace(self.spec, environment={})),
+            "executor": self.executor,
+            "environment_names": self._names(),
+        }
+
+    def _names(self) -> list[str]:
+        return list(self.spec.environment) or self.variables
+
     def row(self) -> Row:
         """Return it as it is written down: without its environment, which may hold secrets."""
         kept = _Kept(
@@ -161,6 +175,7 @@ class JobRecord:
             self.again,
             self.followed,
             self.resources_used,
+            self._names(),
         )
         return Row(
             self.job_id,
@@ -201,6 +216,7 @@ def record_of(row: Row) -> JobRecord:
         kept.followed,
         row.array_id,
         kept.resources_used,
+        kept.variables,
     )
 
 

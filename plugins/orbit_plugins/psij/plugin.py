@@ -29,6 +29,7 @@ from .answers import (
     CancelledAll,
     Followed,
     Jobs,
+    JobSpecification,
     JobStatus,
     Launched,
     Offers,
@@ -125,6 +126,14 @@ class PSIJPlugin(Plugin):
         At most 1 MiB of each; the answer's offsets say where to go on.
         """
         return self.service.status(job_id, stdout_offset, stderr_offset)
+
+    @route.get("spec/{sid}/{job_id}", errors=(ResourceNotFoundError,))
+    def spec(self, session: PluginSession, job_id: str) -> JobSpecification:
+        """Return what a job was submitted with, to look at, or to submit it again.
+
+        Of its environment there are the names alone, since values may be secrets.
+        """
+        return self.service.jobs.get(job_id).specification()
 
     @route.get("list_jobs/{sid}", errors=(ResourceNotFoundError,))
     def list_jobs(

@@ -31,7 +31,7 @@ PSIJ_DURATION = 600
 """Seconds that PSI/J asks a scheduler for where nobody says how long the job takes."""
 
 
-class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """PSI/J's `ResourceSpecV1`; `memory` is in bytes, for the whole job."""
 
     node_count: Count | None = None
@@ -43,7 +43,7 @@ class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory: Count | None = None
 
 
-class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """PSI/J's `JobAttributes`; `duration` as `seconds_of` reads it."""
 
     duration: int | str | None = None
@@ -55,7 +55,7 @@ class Attributes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     custom_attributes: Custom = {}
 
 
-class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to run, where its output goes, and what it needs."""
 
     executable: Name

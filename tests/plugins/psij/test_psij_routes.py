@@ -215,3 +215,21 @@ async def test_wrong_offset_is_422(host: Host, query: str) -> None:
     with pytest.raises(InvalidFieldError) as refused:
         await host.call("GET", f"status/{host.sid}/j", query=query)
     assert refused.value.field == query.partition("=")[0]
+
+
+@pytest.mark.asyncio
+async def test_what_a_job_was_submitted_with_is_told_but_for_secrets(host: Host) -> None:
+    spec = {
+        **TRUE,
+        "name": "sim",
+        "attributes": {"duration": "0:10:00", "custom_attributes": {"slurm.constraint": "V100"}},
+        "resources": {"process_count": 1},
+    }
+    job_id = await host.submit({**spec, "environment": {"API_KEY": "secret"}, "inherit_environment": True})
+    told = {"job_spec": spec, "executor": "local", "environment_names": ["API_KEY"]}
+    assert await host.call("GET", f"spec/{host.sid}/{job_id}") == told
+    await host.ended(job_id)
+    # It has ended, so that it is read from the disk, where the value never was.
+    assert await host.call("GET", f"spec/{host.sid}/{job_id}") == told
+    with pytest.raises(ResourceNotFoundError, match="list_jobs"):
+        await host.call("GET", f"spec/{host.sid}/nobody")

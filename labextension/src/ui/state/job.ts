@@ -3,7 +3,7 @@
 import type { Channel, Gap } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { ended } from './ended.js';
-import type { PsijFollowed, PsijJobStatus } from '../wire/types.js';
+import type { PsijFollowed, PsijJobSpecification, PsijJobStatus } from '../wire/types.js';
 import { whenBack } from './back.js';
 import { Reading, Timers, Users } from './followed.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
@@ -15,6 +15,8 @@ export const STREAMS: readonly Stream[] = ['stdout', 'stderr'];
 
 export interface JobState {
   status: PsijJobStatus | null;
+  /** What it was submitted with; null: it hasn't been told. */
+  spec: PsijJobSpecification | null;
   error: OrbitError | null;
   /** When events were missed last, and how many; the state has been read anew since. */
   missed: { time: number; number: number | null } | null;
@@ -36,7 +38,7 @@ const FULL = 1024 * 1024 - 4;
 const MOST = 64 * 1024 * 1024;
 
 export class FollowedJob {
-  readonly state = new Value<JobState>({ status: null, error: null, missed: null, version: 0 });
+  readonly state = new Value<JobState>({ status: null, spec: null, error: null, missed: null, version: 0 });
   readonly output: Readonly<Record<Stream, Tail>> = { stdout: new Tail(), stderr: new Tail() };
 
   private psij: PluginAccess;
@@ -149,12 +151,20 @@ export class FollowedJob {
         this.known[stream] = this.output[stream].end;
       }
       this.plan(told);
+      await this.readSpec();
     } catch (error) {
       const wrong = asOrbitError(error);
       this.change({ error: wrong });
       if (wrong.transient) {
         this.later(RETRY, () => this.reload());
       }
+    }
+  }
+
+  /** Read what never changes, once. */
+  private async readSpec(): Promise<void> {
+    if (!this.state.value.spec) {
+      this.change({ spec: await this.psij.get<PsijJobSpecification>(this.route('spec')) });
     }
   }
 

@@ -13,15 +13,14 @@ import {
   commandOf,
   exitOf,
   factsOf,
-  formValuesOf,
   pythonOfJob,
   shortId,
-  submissionOf,
   titleOfJob,
   usedOf,
   type Fact,
 } from '../parts/job/facts.js';
 import { jobLook } from '../parts/job/look.js';
+import { formValuesOf, notInForm, pythonOfSubmit, specFacts, withoutEnvironment } from '../parts/job/spec.js';
 import { empty, failed, loading } from '../parts/notice.js';
 import '../parts/job/output.js';
 import { stateTemplate } from '../parts/states.js';
@@ -34,7 +33,7 @@ import { prefill } from '../state/prefill.js';
 import { asShown } from '../state/tail.js';
 import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
-import type { PsijJobStatus, PsijJobSummary, PsijSubmitted } from '../wire/types.js';
+import type { PsijJobSpecification, PsijJobStatus, PsijJobSummary, PsijSubmitted } from '../wire/types.js';
 
 const ASKED = 'Its end was asked for; the state says when it has come.';
 
@@ -94,9 +93,9 @@ export class JobView extends OrbitElement {
           this.compact
             ? html`<details>
                 <summary>Details</summary>
-                ${facts(this.endpoint, job)}
+                ${this.facts(job)}
               </details>`
-            : facts(this.endpoint, job)
+            : this.facts(job)
         }
       </div>
       ${status ? this.output(status) : nothing}
@@ -117,13 +116,14 @@ export class JobView extends OrbitElement {
   }
 
   private head(job: PsijJobSummary): TemplateResult {
+    const { spec } = this.followed.state.value;
     const page = { view: 'job', endpoint: this.endpoint, plugin: this.plugin, job: this.job } as const;
     return html`<header>
       <h2 class="grow cut" title=${commandOf(job)}><code>${shortId(job)}</code> ${titleOfJob(job)}</h2>
       ${stateTemplate(job.state, exitOf(job))}
       <span class="row wrap">
         ${ended(job.state) ? nothing : html`<button class="danger" @click=${() => this.askCancel(job)}>Cancel …</button>`}
-        <button @click=${() => this.askAgain(job)}>Submit again …</button>
+        ${spec && !job.endpoint_name ? html`<button @click=${() => this.askAgain(job, spec)}>Submit again …</button>` : nothing}
         <button @click=${() => this.offerCode(pythonOfJob(this.endpoint, this.plugin, this.job))}>
           Copy as code
         </button>
@@ -141,6 +141,18 @@ export class JobView extends OrbitElement {
         }
       </span>
     </header>`;
+  }
+
+  private facts(job: PsijJobSummary & Partial<PsijJobStatus>): TemplateResult {
+    const { spec } = this.followed.state.value;
+    const used = usedOf(job);
+    return html`${list([...factsOf(this.endpoint, job), ...(spec ? specFacts(spec) : [])])}
+    ${
+      used.length
+        ? html`<h3>Resources used</h3>
+            ${list(used)}`
+        : nothing
+    }`;
   }
 
   private output(status: PsijJobStatus): TemplateResult {
@@ -233,20 +245,28 @@ export class JobView extends OrbitElement {
     await this.followed.reload();
   }
 
-  private askAgain(job: PsijJobSummary & Partial<PsijJobStatus>): void {
+  private askAgain(job: PsijJobSummary, spec: PsijJobSpecification): void {
     const where = [job.executor, job.queue_name].filter(Boolean).join(' · ');
+    const lacking = notInForm(spec);
     this.question = {
-      text: html`Submit <code>${commandOf(job)}</code> to ${where} once more? An endpoint doesn’t tell a job’s
-        environment, resources and scheduler options: where it had some,
-        <button class="link" @click=${() => this.fillForm(job)}>fill the form</button> and add them.`,
+      text: html`Submit <code>${commandOf(job)}</code> to ${where} once more? ${withoutEnvironment(spec)} To change
+        it first, take it <button class="link" @click=${() => this.fillForm(spec)}>into the form</button>${
+          lacking ? ` (which has no ${lacking})` : ''
+        }
+        or <button class="link" @click=${() => this.offerSubmit(spec)}>as code</button>.`,
       yes: 'Submit again',
-      done: () => void this.submitAgain(),
+      done: () => void this.submitAgain(spec),
     };
   }
 
-  private fillForm(job: PsijJobSummary): void {
+  private offerSubmit(spec: PsijJobSpecification): void {
     this.question = null;
-    const values = formValuesOf(job);
+    this.offerCode(pythonOfSubmit(this.endpoint, this.plugin, spec));
+  }
+
+  private fillForm(spec: PsijJobSpecification): void {
+    this.question = null;
+    const values = formValuesOf(spec);
     if (this.compact) {
       this.dispatchEvent(new CustomEvent('orbit-fill', { detail: values }));
     } else {
@@ -255,17 +275,13 @@ export class JobView extends OrbitElement {
     }
   }
 
-  private async submitAgain(): Promise<void> {
-    const { status } = this.followed.state.value;
-    if (!status) {
-      return;
-    }
+  private async submitAgain({ job_spec, executor }: PsijJobSpecification): Promise<void> {
     this.error = null;
     this.doing = 'Submitting …';
     try {
       const answer = await pluginOn(this.channel, this.endpoint, this.plugin).post<PsijSubmitted>(
         'submit/{sid}',
-        submissionOf(status),
+        { job_spec, executor },
         { key: newKey() },
       );
       this.doing = `Submitted as ${answer.native_id || answer.job_id}.`;
@@ -301,17 +317,6 @@ export class JobView extends OrbitElement {
   private openJobs = (): void => {
     this.open({ view: 'jobs', endpoint: this.endpoint, plugin: this.plugin });
   };
-}
-
-function facts(endpoint: string, job: PsijJobSummary & Partial<PsijJobStatus>): TemplateResult {
-  const used = usedOf(job);
-  return html`${list(factsOf(endpoint, job))}
-  ${
-    used.length
-      ? html`<h3>Resources used</h3>
-          ${list(used)}`
-      : nothing
-  }`;
 }
 
 function list(all: Fact[]): Shown {

@@ -259,6 +259,12 @@ export interface PsijStateTime {
   time: number;
 }
 
+export interface PsijJobSpecification {
+  environment_names: string[];
+  executor: string;
+  job_spec: Record<string, any>;
+}
+
 export interface PsijFollowed {
   job_id: string;
   stderr_offset: number;

@@ -1,4 +1,4 @@
-/** What is known of a job, in words, as the form's values, and as what is submitted again. */
+/** What is known of a job, in words, and the Python that follows it. */
 
 import { html, type TemplateResult } from 'lit';
 
@@ -68,42 +68,7 @@ export function usedOf(job: Partial<PsijJobStatus>): Fact[] {
   return all.filter((fact): fact is [string, string] => Boolean(fact[1]));
 }
 
-/** Return what the submit form is to begin with. */
-export function formValuesOf(job: PsijJobSummary & Partial<PsijJobStatus>): Record<string, unknown> {
-  return {
-    exec: job.executable,
-    args: lineOf(job.arguments ?? []),
-    executor: job.executor,
-    queue: job.queue_name ?? '',
-    account: job.account ?? '',
-    duration: job.duration ? String(job.duration) : '',
-    node_count: job.node_count === null ? '' : String(job.node_count),
-  };
-}
-
-/** Return the body that submits such a job, as far as the endpoint tells what it was. */
-export function submissionOf(job: PsijJobStatus): Record<string, unknown> {
-  const attributes = without({
-    queue_name: job.queue_name,
-    account: job.account,
-    duration: job.duration,
-    node_count: job.node_count,
-  });
-  const spec = without({
-    executable: job.executable,
-    arguments: job.arguments,
-    name: job.name,
-    directory: job.directory,
-    attributes: Object.keys(attributes).length ? attributes : null,
-  });
-  return { job_spec: spec, executor: job.executor };
-}
-
 /** Return the Python that follows it. */
 export function pythonOfJob(endpoint: string, plugin: string, id: string): string {
   return `${endpointPython(endpoint)}job = ${pluginPython(plugin)}.job(${pythonText(id)})\njob.tail()\n`;
-}
-
-function without(all: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== undefined));
 }
