@@ -2,9 +2,10 @@ import { html } from 'lit';
 import { expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
-import { moduleApi } from '../src/ui/parts/module/api.js';
+import { moduleApi, type ModuleApi } from '../src/ui/parts/module/api.js';
 import '../src/ui/parts/module/own-page.js';
 import { addressOf, moduleOf, type PluginModule } from '../src/ui/parts/module/module.js';
+import '../src/ui/views/endpoints.js';
 import '../src/ui/views/plugin-page.js';
 import type { PluginInfo } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';
@@ -141,6 +142,40 @@ test('a module gets its page and its api, and events', async () => {
   expect(module.onNotification).toHaveBeenCalledWith(event, expect.anything(), expect.anything());
 });
 
+test('tasks that a module registers stand in the tree, in the state that events tell', async () => {
+  const asked = channel({ title: 'S' });
+  let api: ModuleApi | undefined;
+  const module: PluginModule = {
+    notificationConfig: { topic: 'task_status', idField: 'job' },
+    init: (_, given) => void (api = given),
+  };
+  const page = await mount<HTMLElement>(
+    html`<orbit-own-page
+      .channel=${asked}
+      .endpoint=${'hpc1'}
+      .plugin=${'sample'}
+      .module=${module}
+    ></orbit-own-page>`,
+  );
+  const tree = await mount<HTMLElement>(html`<orbit-endpoints .channel=${asked}></orbit-endpoints>`);
+  const tell = async (job: string, state: string) => {
+    asked.event('hpc1', 'sample', 'task_status', { job, state });
+    await settled();
+  };
+  await tell('t1', 'RUNNING'); // before the page knows of it
+  api!.registerTask('sample', 't1', 'fold a protein');
+  api!.registerTask('sample', 't2', '<b>bold</b>');
+  await settled();
+  expect(textOf(tree)).toMatch(/<b>bold<\/b> PENDING.* fold a protein RUNNING/);
+  page.remove(); // it goes on without the page
+  await tell('t1', 'DONE');
+  await tell('t1', 'RUNNING'); // an end is for good
+  await tell('t2', 'FAILED');
+  expect(textOf(tree)).toMatch(/<b>bold<\/b> FAILED.* fold a protein DONE/);
+  tree.remove();
+  expect(asked.listeners.count).toBe(0);
+});
+
 test('what fails in a module is shown in its page', async () => {
   const module: PluginModule = {
     init: () => {
@@ -162,7 +197,12 @@ test('a module’s api calls routes, renews its session, and says what failed', 
   let sessions = 0;
   const asked = channel({}).on('POST', /register_session/, () => ({ sid: `s${++sessions}` }));
   const flash = vi.fn();
-  const api = moduleApi(asked, 'hpc1', 'sample', { flash, overlay: vi.fn(), openEndpoint: vi.fn() });
+  const api = moduleApi(asked, 'hpc1', 'sample', {
+    flash,
+    overlay: vi.fn(),
+    openEndpoint: vi.fn(),
+    track: vi.fn(),
+  });
   expect(await Promise.all([api.getSession(), api.getSession()])).toEqual(['s1', 's1']);
   expect(await api.fetch('facts?deep=1')).toEqual({ weather: 'calm' });
   expect(asked.calls.at(-1)!.query).toEqual({ deep: '1' });

@@ -13,6 +13,7 @@ import { pageOf } from '../pages.js';
 import { allocationsOf } from '../state/allocations.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
 import { runningJobs } from '../state/running.js';
+import { trackedOf } from '../state/tracked.js';
 import type { Unwatch } from '../value.js';
 import { base, buttons, theme } from '../theme.js';
 import type { View } from '../wire/types.js';
@@ -103,6 +104,7 @@ export class EndpointsView extends OrbitElement {
       allocationsOf(this.channel).known.watch(() => this.requestUpdate()),
       running.state.watch(() => this.requestUpdate()),
       running.use(),
+      trackedOf(this.channel).changed.watch(() => this.requestUpdate()),
     ];
   }
 
@@ -206,7 +208,26 @@ export class EndpointsView extends OrbitElement {
         ><span class="grow cut">${typeof title === 'string' && title ? title : plugin}</span>
         ${running ? html`<span class="soft small" title=${plural(running, 'job') + ' not ended'}>${running}</span>` : nothing}
       </button>
+      ${this.tasks(one, plugin, view)}
     </li>`;
+  }
+
+  /** What the plugin's own page has begun. */
+  private tasks(one: Endpoint, plugin: string, view: View): TemplateResult | typeof nothing {
+    const tasks = trackedOf(this.channel).of(one.name, plugin);
+    return tasks.length
+      ? html`<ul role="group">
+          ${tasks.map(({ id, label, state }) => {
+            const { mark, tone } = lookOf(state);
+            return html`<li>
+              <button class="line small" title=${`${id}: ${state}`} @click=${() => this.open(view)}>
+                <span class="mark"></span><span class="mark ${tone}" aria-hidden="true">${mark}</span
+                ><span class="grow cut">${label || id}</span><span class="soft">${state}</span>
+              </button>
+            </li>`;
+          })}
+        </ul>`
+      : nothing;
   }
 
   private failedLine(one: Endpoint, plugin: string, why: string): TemplateResult {

@@ -17,7 +17,8 @@ export interface ModuleApi {
   flash(message: string, ok?: boolean): void;
   escHtml(value: unknown): string;
   showOverlay(title: string, content: string): void;
-  registerTask(plugin: string, id: string, label: string): void;
+  /** Have the tree show a task under its plugin, in the state that events tell. */
+  registerTask(plugin: string, id: unknown, label: unknown): void;
   getQueueData(): unknown;
   setQueueData(data: unknown): void;
   getJobAllocation(): unknown;
@@ -40,6 +41,7 @@ export interface Holder {
   flash(message: string, ok: boolean): void;
   overlay(title: string, content: string): void;
   openEndpoint(): void;
+  track(plugin: string, id: string, label: string): void;
 }
 
 const GONE = new Set(['session-expired', 'session-not-found']);
@@ -95,7 +97,7 @@ export function moduleApi(channel: Channel, endpoint: string, plugin: string, ho
     flash: (message, ok = true) => holder.flash(message, ok),
     escHtml: value => String(value ?? '').replace(/[&<>"'`]/g, sign => `&#${sign.charCodeAt(0)};`),
     showOverlay: (title, content) => holder.overlay(title, content),
-    registerTask: () => undefined, // there is no tree of tasks here
+    registerTask: (name, id, label) => holder.track(name || plugin, String(id), String(label)),
     getQueueData: () => known.get(`queues ${endpoint}`),
     setQueueData: data => void known.set(`queues ${endpoint}`, data),
     getJobAllocation: () => known.get(`allocation ${endpoint}`),

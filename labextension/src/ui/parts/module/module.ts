@@ -1,7 +1,7 @@
 /**
  * The JavaScript of a plugin's own: a page that the packages beside the bridge bring along, never an endpoint.
  *
- * `name`, `template()`, `css()`, `init(page, api)`, `onShow(page, api)`, `onNotification(event, page, api)`, as in
+ * `name`, `notificationConfig`, `template()`, `css()`, `init(page, api)`, `onShow(page, api)`, `onNotification(event, page, api)`, as in
  * radical.orbit 0.2.0; all are optional.
  */
 
@@ -11,6 +11,8 @@ import type { ModuleApi } from './api.js';
 
 export interface PluginModule {
   name?: string;
+  /** Which events tell of tasks that `registerTask` has named; what isn't said is any topic, and `uid`. */
+  notificationConfig?: { topic?: string; idField?: string };
   template?(): string;
   css?(): string;
   init?(page: HTMLElement, api: ModuleApi): unknown;

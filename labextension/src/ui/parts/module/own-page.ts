@@ -6,6 +6,7 @@ import { property, state } from 'lit/decorators.js';
 import { asOrbitError } from '../../channel/errors.js';
 import { define } from '../../define.js';
 import { OrbitElement } from '../../element.js';
+import { trackedOf, type TaskEvents } from '../../state/tracked.js';
 import type { Unwatch } from '../../value.js';
 import { base, buttons, inputs, tables, theme } from '../../theme.js';
 import { moduleApi, type ModuleApi } from './api.js';
@@ -53,6 +54,8 @@ export class OwnPage extends OrbitElement {
       flash: (message, ok) => this.toast(message, ok ? 'success' : 'error'),
       overlay: (title, content) => this.overlay(title, content),
       openEndpoint: () => this.open({ view: 'endpoint', endpoint: this.endpoint }),
+      track: (plugin, id, label) =>
+        trackedOf(this.channel).register(this.endpoint, plugin, this.taskEvents(), id, label),
     }));
     const { module } = this;
     this.run(() => {
@@ -74,8 +77,17 @@ export class OwnPage extends OrbitElement {
     const { page, api } = this;
     if (page && api) {
       const { endpoint, plugin, topic, data } = event;
+      const tasks = this.taskEvents();
+      if (!tasks.topic || tasks.topic === topic) {
+        trackedOf(this.channel).take(endpoint, plugin, tasks, data);
+      }
       this.run(() => this.module.onNotification?.({ endpoint, plugin, topic, data }, page, api));
     }
+  }
+
+  private taskEvents(): TaskEvents {
+    const { topic = '', idField = 'uid' } = this.module.notificationConfig ?? {};
+    return { topic, idField };
   }
 
   /** What fails in the plugin's page is shown there. */
