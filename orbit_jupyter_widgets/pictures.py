@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
+from inspect import isfunction
 from typing import Any
 
 from orbit_jupyter.client import BridgeClient
@@ -110,10 +111,11 @@ def _title(view: View) -> str:
 
 def calls(plugin: PluginClient) -> str:
     """Return what a plugin's client can be asked, for one that has no view of its own."""
+    own = {} if type(plugin) is PluginClient else vars(type(plugin))
     rows = [
         (name, (method.__doc__ or "").strip().partition("\n")[0])
-        for name, method in vars(type(plugin)).items()
-        if not name.startswith("_") and callable(method)
+        for name, method in own.items()
+        if not name.startswith("_") and isfunction(method)
     ]
     title = f"{plugin.plugin_name} on {plugin.endpoint_id}"
     empty = "Use .call(method, route): its own client isn't installed here."
