@@ -82,16 +82,18 @@ class Work:
         self._thread.start()
 
     def _run(self, do: Callable[[], object], end: Callable[[], None]) -> None:
+        state: State = "done"
+        message = None
         try:
             do()
         except Exception as error:
             if not isinstance(error, OrbitError):
                 log.exception("%s of %s failed", self.what, self.target)
-            self._ended("cancelled" if self._cancelled else "failed", self._why(error))
-        else:
-            self._ended("done", None)
-        finally:
+            state, message = "cancelled" if self._cancelled else "failed", self._why(error)
+        try:
             end()
+        finally:  # last: who is told looks at once which tokens are spent
+            self._ended(state, message)
 
     def _why(self, error: Exception) -> str:
         if self._late:

@@ -21,6 +21,7 @@ from orbit_jupyter.plugin import (
     ConflictError,
     ForbiddenError,
     InvalidFieldError,
+    PluginError,
     Principal,
     ResourceNotFoundError,
 )
@@ -28,6 +29,7 @@ from orbit_jupyter.plugin.testing import StarClient, star
 from orbit_plugins.join import JoinPlugin
 from orbit_plugins.join.bodies import Reply, Start
 from orbit_plugins.join.questions import kind_of
+from orbit_plugins.join.work import Work
 
 if TYPE_CHECKING:
     from tests.plugins.join.conftest import Page
@@ -77,6 +79,27 @@ def test_a_password_is_asked_for_and_goes_to_ssh_alone(
     for said in (repr(seen), repr(end), caplog.text, repr(page.local.events)):
         assert SECRET not in said
         assert "the-secret-of-the-token" not in said
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_its_end_is_told_once_all_is_given_back(fails: bool) -> None:
+    told: list[str] = []
+    work = Work("join", "hpc", "hpc1", "a-session", lambda _, data: told.append(data["step"]))
+
+    def do() -> None:
+        if fails:
+            raise PluginError("it can't be joined")
+
+    def end() -> None:
+        assert not work.is_over
+        work.spend("0123456789ab")
+        told.append("given back")
+
+    work.begin(do, end)
+    work.wait(20)
+    assert told == ["given back", "end"]
+    shown = work.shown("a-session")
+    assert (shown["state"], shown["spent"]) == ("failed" if fails else "done", ["0123456789ab"])
 
 
 def test_reprs_show_no_secret() -> None:
