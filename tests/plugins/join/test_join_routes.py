@@ -13,7 +13,7 @@ import pytest
 from fake_ssh import FakeHosts
 from stage import wait_until
 
-from orbit_jupyter.joining import all_kept
+from orbit_jupyter.joining import all_kept, watching
 from orbit_jupyter.joining.kept import Joined, keep
 from orbit_jupyter.plugin import (
     App,
@@ -252,6 +252,20 @@ def test_an_endpoint_that_ends_takes_its_joins_back(
         began = time.monotonic()
     assert time.monotonic() - began < 10
     assert list((hosts.folder / "run" / "orbit").glob("ask*")) == []
+
+
+def test_a_join_that_fails_leaves_the_tunnel_watched_that_there_was(page: Page) -> None:
+    before = Joined("hpc1", "elsewhere", (), "")
+    keep(before)
+    watching.watch(before)
+    try:
+        end = page.end(page.start("nowhere"))
+        assert "hpc1 is elsewhere, which was joined before" in end["message"]
+        watcher = watching._watchers["hpc1"]
+        assert watcher.joined == before
+        assert watcher.is_at_work
+    finally:
+        watching.let_go("hpc1")
 
 
 def test_hosts_of_the_configuration_are_offered(page: Page, home: Path) -> None:
