@@ -109,7 +109,7 @@ class AsyncBridgeClient:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is connected, or tries to be: it was opened, and neither closed nor refused for good."""
+        """Whether it is connected or tries to be; not once it was closed, or refused for good."""
         return self._task is not None and self._fatal is None
 
     async def open(self) -> None:
