@@ -117,7 +117,8 @@ class Work:
             self.check()
         with self._changed:
             if kind == "ssh":
-                self._said(text)
+                if not self._said(text):
+                    return
             else:
                 self._close_step("done")
                 self._add(kind, text, "done" if kind == "done" else "running")
@@ -229,9 +230,11 @@ class Work:
         if len(self._steps) < MOST_STEPS:
             self._steps.append({"step": kind, "state": state, "detail": text, "lines": [], "time": time.time()})
 
-    def _said(self, line: str) -> None:
-        if self._steps and len(self._steps[-1]["lines"]) < MOST_LINES:
+    def _said(self, line: str) -> bool:
+        kept = bool(self._steps) and sum(len(step["lines"]) for step in self._steps) < MOST_LINES
+        if kept:
             self._steps[-1]["lines"].append(line)
+        return kept
 
     def _close_step(self, state: Literal["done", "failed"]) -> None:
         if self._steps and self._steps[-1]["state"] == "running":

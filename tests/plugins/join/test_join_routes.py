@@ -15,6 +15,7 @@ from stage import wait_until
 
 from orbit_jupyter.joining import all_kept, watching
 from orbit_jupyter.joining.kept import Joined, keep
+from orbit_jupyter.joining.steps import Step
 from orbit_jupyter.plugin import (
     App,
     AppState,
@@ -29,7 +30,7 @@ from orbit_jupyter.plugin.testing import StarClient, star
 from orbit_plugins.join import JoinPlugin
 from orbit_plugins.join.bodies import Reply, Start
 from orbit_plugins.join.questions import kind_of
-from orbit_plugins.join.work import Work
+from orbit_plugins.join.work import MOST_LINES, Work
 
 if TYPE_CHECKING:
     from tests.plugins.join.conftest import Page
@@ -100,6 +101,17 @@ def test_its_end_is_told_once_all_is_given_back(fails: bool) -> None:
     assert told == ["given back", "end"]
     shown = work.shown("a-session")
     assert (shown["state"], shown["spent"]) == ("failed" if fails else "done", ["0123456789ab"])
+
+
+def test_a_host_that_talks_without_end_fills_neither_the_page_nor_the_events() -> None:
+    told: list[str] = []
+    work = Work("join", "hpc", "hpc1", "a-session", lambda _, data: told.append(data["step"]))
+    for kind in ("connect", "python"):
+        work.on_step(Step(kind, "begins"))
+        for _ in range(MOST_LINES):
+            work.on_step(Step("ssh", "blah"))
+    assert sum(len(one["lines"]) for one in work.shown("a-session")["steps"]) == MOST_LINES
+    assert told.count("ssh") == MOST_LINES
 
 
 def test_reprs_show_no_secret() -> None:
