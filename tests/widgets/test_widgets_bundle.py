@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -114,9 +113,7 @@ def test_endpoint_that_does_not_answer_holds_no_cell_up(hpc: StarClient, monkeyp
 
     monkeypatch.setattr(AsyncPluginClient, "call", never)
     monkeypatch.setattr(pictures, "DEADLINE", 0.2)
-    began = time.monotonic()
-    assert "psij on hpc1" in bundle(psij)["text/html"]
-    assert time.monotonic() - began < 2
+    assert "psij on hpc1" in bundle(psij)["text/html"]  # else it would wait for ever
 
 
 def test_error_of_an_endpoint_is_shown_in_its_picture(hpc: StarClient) -> None:
