@@ -59,6 +59,12 @@ def test_an_address_that_names_nothing_shows_the_start_page(explorer: Open) -> N
     expect(page.locator("orbit-map")).to_be_visible()
 
 
+def test_the_token_of_the_first_address_is_not_passed_on_with_it(explorer: Open, bridge: Server) -> None:
+    page = explorer("/endpoint/local")
+    expect(page).to_have_url(f"{bridge.url}/#/endpoint/local")
+    expect(page.locator("orbit-endpoint")).to_contain_text("present")
+
+
 def test_a_click_changes_the_address_and_back_goes_back(explorer: Open) -> None:
     page = explorer("/endpoint/local")
     page.locator("orbit-endpoints").get_by_role("button", name="PsiJ Jobs").click()

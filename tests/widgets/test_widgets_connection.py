@@ -27,7 +27,7 @@ def made(hpc: StarClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Brid
     clients: list[BridgeClient] = []
 
     def connect() -> BridgeClient:
-        clients.append(type(hpc.bridge)(hpc.star))  # type: ignore[arg-type]
+        clients.append(type(hpc.bridge)(hpc.star))
         clients[-1].open()
         return clients[-1]
 
