@@ -91,4 +91,4 @@ bench: $(VENV)/with-test
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist labextension/node_modules labextension/lib orbit_jupyter_widgets/static

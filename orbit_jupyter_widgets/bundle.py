@@ -14,7 +14,6 @@ from __future__ import annotations
 import sys
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -31,7 +30,7 @@ WIDGET_MIME_TYPE = "application/vnd.jupyter.widget-view+json"
 PAGES: dict[str, Kind] = {"psij": "jobs", "queue_info": "queues", "staging": "files", "sysinfo": "monitor"}
 """Types of plugins that have a view of their own; the others are drawn from their `ui_config`."""
 
-_widgets: WeakKeyDictionary[BridgeClient, dict[View, Any]] = WeakKeyDictionary()
+_widgets: dict[tuple[BridgeClient, View], Any] = {}
 _lock = threading.Lock()
 
 
@@ -79,17 +78,19 @@ def _of_plugin(plugin: PluginClient) -> tuple[View, BridgeClient, AsyncPluginCli
 
 
 def _widget_form(view: View, client: BridgeClient) -> dict[str, Any]:
-    """Return the widget's form, where there is a kernel to speak with it and its libraries are installed."""
+    """Return the widget's form, where there is a kernel to speak with it and its libraries are installed.
+
+    To show something opens no connection: it could take long.
+    """
     ipython = sys.modules.get("IPython")
-    if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
+    if ipython is None or not hasattr(ipython.get_ipython(), "kernel") or not client.aio.is_open:
         return {}
     try:
         from .widgets import Shown
     except ImportError:
         return {}
     with _lock:
-        mine = _widgets.setdefault(client, {})
-        widget = mine.get(view)
-        if widget is None:
-            widget = mine[view] = Shown(view, client)
+        widget = _widgets.get((client, view))
+        if widget is None or widget.comm is None:  # closed, as all are by Widget.close_all()
+            widget = _widgets[client, view] = Shown(view, client)
     return {WIDGET_MIME_TYPE: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}

@@ -11,7 +11,7 @@ _shared: list[BridgeClient] = []
 
 
 def connection() -> BridgeClient:
-    """Return the one connection of this kernel's widgets; the first call makes it.
+    """Return the one connection of this kernel's widgets; made where there is none, or none that is any good.
 
     Raises
     ------
@@ -21,6 +21,8 @@ def connection() -> BridgeClient:
         As the bridge can't be reached or refuses.
     """
     with _lock:
+        if _shared and not _shared[0].aio.is_open:  # closed by somebody, or refused, as after a new token
+            _shared.pop().close()
         if not _shared:
             _shared.append(connect())
         return _shared[0]

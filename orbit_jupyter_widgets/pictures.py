@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
+from inspect import isfunction
 from typing import Any
 
 from orbit_jupyter.client import BridgeClient
@@ -30,7 +32,10 @@ NOT_ASKED = 2**53 - 1
 """As an offset: nothing of that output, wherever its end is."""
 
 
-def still(client: BridgeClient, view: View, plugin: AsyncPluginClient | None = None) -> str:
+_closing: set[asyncio.Task[None]] = set()
+
+
+def still(client: BridgeClient, view: View, plugin: AsyncPluginClient | None = None, folder: str = "") -> str:
     """Return the picture of a view; never an error.
 
     Parameters
@@ -41,9 +46,11 @@ def still(client: BridgeClient, view: View, plugin: AsyncPluginClient | None = N
         What to show.
     plugin
         The plugin's client, where there is one with a session; None: a session is made for the picture.
+    folder
+        Which one a view of files shows; empty: the home.
     """
     try:
-        return client.wait(_within(DEADLINE, lambda: _asked(client, view, plugin)))
+        return client.wait(_within(DEADLINE, lambda: _asked(client, view, plugin, folder)))
     except OrbitError as error:
         return table(_title(view), (), (), error.message)
     except Exception:  # whatever it is: the cell has its live form, and its text
@@ -54,8 +61,8 @@ async def _within(seconds: float, make: Callable[[], Coroutine[Any, Any, str]]) 
     return await asyncio.wait_for(make(), seconds)
 
 
-async def _asked(client: BridgeClient, view: View, plugin: AsyncPluginClient | None) -> str:
-    ask = _ASK.get(view.view)
+async def _asked(client: BridgeClient, view: View, plugin: AsyncPluginClient | None, folder: str) -> str:
+    ask = partial(_files, folder=folder or "~") if view.view == "files" else _ASK.get(view.view)
     if ask is None or view.endpoint not in client.aio.topology:
         return _without_asking(client, view)
     if plugin is not None:
@@ -66,7 +73,9 @@ async def _asked(client: BridgeClient, view: View, plugin: AsyncPluginClient | N
     try:
         return await ask(view, mine)
     finally:
-        await mine.close()
+        closing = asyncio.ensure_future(mine.close())  # beside the cell, which waits for the picture alone
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
 
 
 def _first(client: BridgeClient, view: View) -> str:
@@ -102,10 +111,11 @@ def _title(view: View) -> str:
 
 def calls(plugin: PluginClient) -> str:
     """Return what a plugin's client can be asked, for one that has no view of its own."""
+    own = {} if type(plugin) is PluginClient else vars(type(plugin))
     rows = [
         (name, (method.__doc__ or "").strip().partition("\n")[0])
-        for name, method in vars(type(plugin)).items()
-        if not name.startswith("_") and callable(method)
+        for name, method in own.items()
+        if not name.startswith("_") and isfunction(method)
     ]
     title = f"{plugin.plugin_name} on {plugin.endpoint_id}"
     empty = "Use .call(method, route): its own client isn't installed here."
@@ -151,9 +161,10 @@ async def _queues(view: View, plugin: AsyncPluginClient) -> str:
 async def _system(view: View, plugin: AsyncPluginClient) -> str:
     metrics = await plugin.call("GET", "metrics/{sid}")
     cpu, memory = metrics["cpu"], metrics["memory"]
+    processor = f"{cpu.get('model')}, {cpu.get('cores_logical')} cores, {cpu.get('percent', 0):.0f} % busy"
     facts = [
         ("Host", metrics["system"].get("hostname")),
-        ("Processor", f"{cpu.get('model')}, {cpu.get('cores_logical')} cores, {cpu.get('percent', 0):.0f} % busy"),
+        ("Processor", processor if cpu else None),
         ("Load", " ".join(f"{load:.2f}" for load in cpu.get("load_avg") or ())),
         ("Memory", f"{_gib(memory['used'])} of {_gib(memory['total'])} GiB used" if "total" in memory else None),
         ("GPUs", ", ".join(str(gpu.get("name")) for gpu in metrics.get("gpus") or ())),
@@ -161,8 +172,8 @@ async def _system(view: View, plugin: AsyncPluginClient) -> str:
     return table(f"Host of {view.endpoint}", (), [fact for fact in facts if fact[1]])
 
 
-async def _files(view: View, plugin: AsyncPluginClient) -> str:
-    listing = await plugin.call("POST", "list/{sid}", {"path": "~"})
+async def _files(view: View, plugin: AsyncPluginClient, folder: str) -> str:
+    listing = await plugin.call("POST", "list/{sid}", {"path": folder})
     entries = sorted(listing["entries"], key=lambda one: (one["type"] != "dir", one["name"]))
     rows = [(f"{one['name']}/" if one["type"] == "dir" else one["name"], one["size"]) for one in entries[:ROWS]]
     title = f"{listing['path']} on {view.endpoint}, {len(rows)} of {len(entries)}"
@@ -174,7 +185,6 @@ _ASK: dict[str, Callable[[View, AsyncPluginClient], Coroutine[Any, Any, str]]] =
     "job": _job,
     "queues": _queues,
     "monitor": _system,
-    "files": _files,
 }
 
 _TYPES = {"jobs": "psij", "job": "psij", "queues": "queue_info", "monitor": "sysinfo", "files": "staging"}

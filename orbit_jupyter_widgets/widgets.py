@@ -89,7 +89,10 @@ class OrbitWidget(anywidget.AnyWidget):
             return None
         data, metadata = bundle
         view = {MIME_TYPE: msgspec.to_builtins(self.view)}  # for the time when the kernel has gone
-        return {**data, **view, "text/html": still(self._client, self.view)}, metadata
+        return {**data, **view, "text/html": self._picture()}, metadata
+
+    def _picture(self) -> str:
+        return still(self._client, self.view)
 
     def _told(self, _: object, content: Any, buffers: list[Any]) -> None:
         self._relay.take(content, buffers)
@@ -229,6 +232,9 @@ class FileBrowser(OnEndpoint):
         sync=True
     )
     selected = List(Unicode(), help="Names in that folder that are selected; none by default.").tag(sync=True)
+
+    def _picture(self) -> str:
+        return still(self._client, self.view, folder=self.path)
 
 
 class LogView(OrbitWidget):

@@ -107,6 +107,11 @@ class AsyncBridgeClient:
         """Where the bridge answers HTTP."""
         return self.address.url
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected or tries to be; not once it was closed, or refused for good."""
+        return self._task is not None and self._fatal is None
+
     async def open(self) -> None:
         """Connect; a second time does nothing.
 

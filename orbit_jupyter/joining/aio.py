@@ -12,9 +12,10 @@ from .asking import Ask, ask_here
 from .blocking import words
 from .bridge_side import BridgeSide
 from .joining import Joining
+from .kept import Joined
 from .leaving import Leaving, joined_as
 from .steps import OnStep, Step, print_step
-from .watching import let_go, watch
+from .watching import let_go, unwatched, watch
 from .wish import Wish
 
 
@@ -41,8 +42,12 @@ async def join(
         wish = Wish(host, name or "", python, plugins, tuple(packages), words(ssh), timeout)
         here = _Here(client, ask, on_step)
         joining = Joining(await here.side(), wish, here.ask, here.on_step)
-        let_go(joining.name)
-        joined = await here.run(joining.run)
+
+        def run() -> Joined:  # in a thread: a watcher that ends may take its time
+            with unwatched(joining.name):
+                return joining.run()
+
+        joined = await here.run(run)
     except BaseException:
         if bridge is None:
             await client.close()

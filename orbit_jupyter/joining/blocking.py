@@ -13,7 +13,7 @@ from .bridge_side import BridgeSide
 from .joining import Joining
 from .leaving import Leaving, joined_as
 from .steps import OnStep, print_step
-from .watching import let_go, watch
+from .watching import let_go, unwatched, watch
 from .wish import Wish
 
 
@@ -76,8 +76,8 @@ def join(
     try:
         wish = Wish(host, name or "", python, plugins, tuple(packages), words(ssh), timeout)
         joining = Joining(_side(client), wish, ask, on_step)
-        let_go(joining.name)
-        joined = joining.run()
+        with unwatched(joining.name):
+            joined = joining.run()
     except BaseException:
         if bridge is None:
             client.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 
 from orbit_jupyter.protocol import ConflictError, OrbitError
 
@@ -71,6 +73,11 @@ class Watcher:
             self._master.forward(joined.way, joined.target)
             log.warning("the tunnel of %s stands again", joined.name)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has neither given up nor been ended."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Let go of it."""
         self._ended.set()
@@ -79,7 +86,7 @@ class Watcher:
 
     def wait(self) -> None:
         """Wait until it has given up."""
-        while self._thread.is_alive():
+        while self.is_at_work:
             self._thread.join(0.5)
 
 
@@ -101,6 +108,21 @@ def let_go(name: str) -> None:
         watcher = _watchers.pop(name, None)
     if watcher is not None:
         watcher.stop()
+
+
+@contextlib.contextmanager
+def unwatched(name: str) -> Iterator[None]:
+    """Watch over a tunnel no longer while it is joined anew; if that fails, go on."""
+    with _lock:
+        before = _watchers.get(name)
+    goes_on = before is not None and before.is_at_work
+    let_go(name)
+    try:
+        yield
+    except BaseException:
+        if before is not None and goes_on:
+            watch(before.joined)
+        raise
 
 
 def stay(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from bench.measure import Relay, orbit_steps, relay_steps, release_steps
 from bench.orbit import Orbit
 from bench.processes import Certificate
 from bench.releases import RELEASES, OtherRelease
-from bench.rows import OTHERS, ROWS, Row, Target
+from bench.rows import GROUPS, OTHERS, ROWS, Row, Target
 from bench.screen import Screen
 from bench.start import Start
 from bench.steps import Figures, Found, Sizes, Step
@@ -54,6 +55,11 @@ def test_every_figure_of_the_table_comes_from_a_step() -> None:
     assert len(measured) == len(set(measured))
     assert wanted <= set(measured)
     assert [one.version for one in RELEASES] == list(OTHERS)
+
+
+def test_the_page_says_what_the_figures_of_each_group_are() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/performance.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == GROUPS
 
 
 def test_the_better_of_two_releases_counts_in_each_round() -> None:

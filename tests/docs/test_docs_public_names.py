@@ -14,7 +14,11 @@ from pages import ROOT
 import orbit_jupyter
 from orbit_jupyter.protocol.errors import ERRORS
 
-MODULES = ("orbit_jupyter", "orbit_jupyter.client.aio", "orbit_jupyter.plugin", "orbit_jupyter.plugin.testing")
+MODULES = (
+    *("orbit_jupyter", "orbit_jupyter.client.aio", "orbit_jupyter_widgets"),
+    *("orbit_jupyter.plugin", "orbit_jupyter.plugin.testing"),
+)
+ENTRY = re.compile(r"^\.\. auto\w+:: orbit_jupyter(?:_widgets)?\.(?:\w+\.)*(\w+)(?:\(.*\))?$", re.MULTILINE)
 REFERENCE = (ROOT / "docs/sdk.md").read_text(encoding="utf-8")
 
 
@@ -28,9 +32,9 @@ def test_names_that_are_looked_up_late_are_the_public_ones() -> None:
     assert orbit_jupyter._HOMES.keys() == set(orbit_jupyter.__all__) - {"__version__", "version"}
 
 
-@pytest.mark.parametrize("module", MODULES[:2])
+@pytest.mark.parametrize("module", MODULES[:3])
 def test_the_reference_has_every_name_of_the_client(module: str) -> None:
-    named = set(re.findall(r"^\.\. auto\w+:: orbit_jupyter\.(?:\w+\.)*(\w+)$", REFERENCE, re.MULTILINE))
+    named = set(ENTRY.findall(REFERENCE))
     found = importlib.import_module(module)
     public = {name for name in found.__all__ if not isinstance(getattr(found, name), ModuleType)}
     versions = {"__version__", "version"}

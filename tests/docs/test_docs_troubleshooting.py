@@ -11,7 +11,7 @@ import pytest
 from pages import ROOT, Block, blocks
 
 PAGE = "docs/troubleshooting.md"
-PACKAGES = ("orbit_jupyter", "plugins/orbit_plugins")
+PACKAGES = ("orbit_jupyter", "orbit_jupyter_widgets", "plugins/orbit_plugins")
 PLACEHOLDER = "\0"
 COVERED = 0.6
 """Of what a page quotes, how much must be one text of the source; short ones are part of many messages."""

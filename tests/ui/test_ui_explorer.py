@@ -21,16 +21,16 @@ Open = Callable[[str], Page]
 
 STATIC = Path(orbit_jupyter_widgets.__file__).parent / "static"
 
-VIEWS = [
-    "/map",
-    "/endpoint/local",
-    "/jobs/local/psij",
-    "/files/local/staging",
-    "/monitor/local/sysinfo",
-    "/plugin/local/sample",
-    "/log",
-]
-"""Places that the server of these tests has something to show at."""
+VIEWS = {
+    "/map": ("orbit-map", "local"),
+    "/endpoint/local": ("orbit-endpoint", "present"),
+    "/jobs/local/psij": ("orbit-jobs", "PsiJ Jobs"),
+    "/files/local/staging": ("orbit-files", "server.log"),
+    "/monitor/local/sysinfo": ("orbit-system", "cores"),
+    "/plugin/local/sample": ("orbit-plugin-page", "sample"),
+    "/log": ("orbit-log", "Pause"),
+}
+"""Places that the server of these tests has something to show at; of each its element, and what it says."""
 
 
 def test_the_page_shows_the_endpoint_and_its_plugins(explorer: Open, shot: Callable[..., Any]) -> None:
@@ -44,9 +44,9 @@ def test_the_page_shows_the_endpoint_and_its_plugins(explorer: Open, shot: Calla
 def test_each_place_can_be_linked_to(explorer: Open, shot: Callable[..., Any], place: str) -> None:
     page = explorer(place)
     expect(page.locator("orbit-endpoints")).to_contain_text("local")
-    view = page.locator("orbit-explorer main > *").last
-    expect(view).to_be_visible()
-    expect(page.locator("orbit-explorer")).not_to_contain_text("Loading")
+    element, said = VIEWS[place]
+    expect(page.locator(f"orbit-explorer main {element}")).to_contain_text(said)
+    expect(page.locator("orbit-explorer .notice:is([role=alert], [role=status])")).to_have_count(0)
     name = place.strip("/").replace("/", "-")
     shot(page, f"page-{name}")
     page.set_viewport_size({"width": 390, "height": 780})
@@ -57,6 +57,12 @@ def test_each_place_can_be_linked_to(explorer: Open, shot: Callable[..., Any], p
 def test_an_address_that_names_nothing_shows_the_start_page(explorer: Open) -> None:
     page = explorer("/%E0%A4%A/no/such/place")
     expect(page.locator("orbit-map")).to_be_visible()
+
+
+def test_the_token_of_the_first_address_is_not_passed_on_with_it(explorer: Open, bridge: Server) -> None:
+    page = explorer("/endpoint/local")
+    expect(page).to_have_url(f"{bridge.url}/#/endpoint/local")
+    expect(page.locator("orbit-endpoint")).to_contain_text("present")
 
 
 def test_a_click_changes_the_address_and_back_goes_back(explorer: Open) -> None:

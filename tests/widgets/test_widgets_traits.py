@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 import pytest
+from stage import wait_until
 from traitlets import TraitError
 
 import orbit_jupyter_widgets
-from orbit_jupyter_widgets import calls, widgets
+from orbit_jupyter.client.async_endpoints import AsyncEndpointClient
+from orbit_jupyter.plugin.testing import star
+from orbit_jupyter_widgets import calls, pictures, widgets
 from orbit_jupyter_widgets.bundle import WIDGET_MIME_TYPE
 from orbit_jupyter_widgets.view import MIME_TYPE
+from orbit_plugins.staging import StagingPlugin
 
 if TYPE_CHECKING:
     from orbit_jupyter.plugin.testing import StarClient
@@ -109,8 +115,44 @@ def test_widget_has_all_forms_for_whoever_shows_it(hpc: StarClient) -> None:
 def test_picture_of_a_widget_leaves_no_session_behind(hpc: StarClient) -> None:
     table = calls.jobs("hpc1", client=hpc.bridge)
     before = len(hpc.plugin("psij")._sessions)
-    table._repr_mimebundle_()
-    assert len(hpc.plugin("psij")._sessions) == before
+    picture = table._repr_mimebundle_()
+    assert picture is not None
+    assert "There are no jobs yet." in picture[0]["text/html"]
+    wait_until(lambda: len(hpc.plugin("psij")._sessions) == before, "the session is closed")
+
+
+def test_endpoint_that_falls_silent_behind_its_session_holds_no_widget_up(
+    hpc: StarClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = AsyncEndpointClient.call
+    silent = asyncio.Event()
+
+    async def answers_once(self: AsyncEndpointClient, method: str, path: str, *more: Any, **named: Any) -> Any:
+        if not path.endswith("register_session"):
+            await silent.wait()
+        return await real(self, method, path, *more, **named)
+
+    monkeypatch.setattr(AsyncEndpointClient, "call", answers_once)
+    monkeypatch.setattr(pictures, "DEADLINE", 0.2)
+    showing = threading.Thread(target=calls.jobs("hpc1", client=hpc.bridge)._repr_mimebundle_)
+    showing.start()
+    showing.join(20)
+    held_up = showing.is_alive()
+    hpc.run(_set(silent))
+    showing.join()
+    assert not held_up
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
+
+
+def test_picture_of_a_folder_is_of_the_one_that_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "what-is-shown.txt").write_text("x")
+    with star(StagingPlugin) as hpc:
+        bundle = calls.files("hpc1", client=hpc.bridge, path=str(tmp_path))._repr_mimebundle_()
+    assert bundle is not None
+    assert "what-is-shown.txt" in bundle[0]["text/html"]
 
 
 def test_what_a_page_sends_reaches_the_relay_and_its_answer_the_page(

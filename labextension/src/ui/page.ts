@@ -38,5 +38,9 @@ document.addEventListener('orbit-code', event => {
 addEventListener('popstate', read);
 addEventListener('hashchange', read);
 
+if (location.search) {
+  // A token has become a cookie by now, and people send each other addresses; what is relative is so to <base>.
+  history.replaceState(null, '', location.hash || '.');
+}
 read();
 document.body.replaceChildren(explorer, toasts);

@@ -118,7 +118,7 @@ class JoinPlugin(Plugin):
         """
         from orbit_jupyter.joining.blocking import words
         from orbit_jupyter.joining.joining import Joining
-        from orbit_jupyter.joining.watching import let_go, watch
+        from orbit_jupyter.joining.watching import unwatched, watch
         from orbit_jupyter.joining.wish import Wish
 
         _check_user(request)
@@ -133,8 +133,9 @@ class JoinPlugin(Plugin):
             joining = Joining(bridge, wish, work.ask, work.on_step)
 
         def do() -> None:
-            let_go(body.name)
-            watch(joining.run())
+            with unwatched(body.name):
+                joined = joining.run()
+            watch(joined)
             self._watched.add(body.name)
 
         self._begin(work, bridge, do)

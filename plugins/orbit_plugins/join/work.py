@@ -82,16 +82,18 @@ class Work:
         self._thread.start()
 
     def _run(self, do: Callable[[], object], end: Callable[[], None]) -> None:
+        state: State = "done"
+        message = None
         try:
             do()
         except Exception as error:
             if not isinstance(error, OrbitError):
                 log.exception("%s of %s failed", self.what, self.target)
-            self._ended("cancelled" if self._cancelled else "failed", self._why(error))
-        else:
-            self._ended("done", None)
-        finally:
+            state, message = "cancelled" if self._cancelled else "failed", self._why(error)
+        try:
             end()
+        finally:  # last: who is told looks at once which tokens are spent
+            self._ended(state, message)
 
     def _why(self, error: Exception) -> str:
         if self._late:
@@ -115,7 +117,8 @@ class Work:
             self.check()
         with self._changed:
             if kind == "ssh":
-                self._said(text)
+                if not self._said(text):
+                    return
             else:
                 self._close_step("done")
                 self._add(kind, text, "done" if kind == "done" else "running")
@@ -227,9 +230,11 @@ class Work:
         if len(self._steps) < MOST_STEPS:
             self._steps.append({"step": kind, "state": state, "detail": text, "lines": [], "time": time.time()})
 
-    def _said(self, line: str) -> None:
-        if self._steps and len(self._steps[-1]["lines"]) < MOST_LINES:
+    def _said(self, line: str) -> bool:
+        kept = bool(self._steps) and sum(len(step["lines"]) for step in self._steps) < MOST_LINES
+        if kept:
             self._steps[-1]["lines"].append(line)
+        return kept
 
     def _close_step(self, state: Literal["done", "failed"]) -> None:
         if self._steps and self._steps[-1]["state"] == "running":

@@ -13,14 +13,16 @@ import pytest
 from fake_ssh import FakeHosts
 from stage import wait_until
 
-from orbit_jupyter.joining import all_kept
+from orbit_jupyter.joining import all_kept, watching
 from orbit_jupyter.joining.kept import Joined, keep
+from orbit_jupyter.joining.steps import Step
 from orbit_jupyter.plugin import (
     App,
     AppState,
     ConflictError,
     ForbiddenError,
     InvalidFieldError,
+    PluginError,
     Principal,
     ResourceNotFoundError,
 )
@@ -28,6 +30,7 @@ from orbit_jupyter.plugin.testing import StarClient, star
 from orbit_plugins.join import JoinPlugin
 from orbit_plugins.join.bodies import Reply, Start
 from orbit_plugins.join.questions import kind_of
+from orbit_plugins.join.work import MOST_LINES, Work
 
 if TYPE_CHECKING:
     from tests.plugins.join.conftest import Page
@@ -77,6 +80,38 @@ def test_a_password_is_asked_for_and_goes_to_ssh_alone(
     for said in (repr(seen), repr(end), caplog.text, repr(page.local.events)):
         assert SECRET not in said
         assert "the-secret-of-the-token" not in said
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_its_end_is_told_once_all_is_given_back(fails: bool) -> None:
+    told: list[str] = []
+    work = Work("join", "hpc", "hpc1", "a-session", lambda _, data: told.append(data["step"]))
+
+    def do() -> None:
+        if fails:
+            raise PluginError("it can't be joined")
+
+    def end() -> None:
+        assert not work.is_over
+        work.spend("0123456789ab")
+        told.append("given back")
+
+    work.begin(do, end)
+    work.wait(20)
+    assert told == ["given back", "end"]
+    shown = work.shown("a-session")
+    assert (shown["state"], shown["spent"]) == ("failed" if fails else "done", ["0123456789ab"])
+
+
+def test_a_host_that_talks_without_end_fills_neither_the_page_nor_the_events() -> None:
+    told: list[str] = []
+    work = Work("join", "hpc", "hpc1", "a-session", lambda _, data: told.append(data["step"]))
+    for kind in ("connect", "python"):
+        work.on_step(Step(kind, "begins"))
+        for _ in range(MOST_LINES):
+            work.on_step(Step("ssh", "blah"))
+    assert sum(len(one["lines"]) for one in work.shown("a-session")["steps"]) == MOST_LINES
+    assert told.count("ssh") == MOST_LINES
 
 
 def test_reprs_show_no_secret() -> None:
@@ -229,6 +264,20 @@ def test_an_endpoint_that_ends_takes_its_joins_back(
         began = time.monotonic()
     assert time.monotonic() - began < 10
     assert list((hosts.folder / "run" / "orbit").glob("ask*")) == []
+
+
+def test_a_join_that_fails_leaves_the_tunnel_watched_that_there_was(page: Page) -> None:
+    before = Joined("hpc1", "elsewhere", (), "")
+    keep(before)
+    watching.watch(before)
+    try:
+        end = page.end(page.start("nowhere"))
+        assert "hpc1 is elsewhere, which was joined before" in end["message"]
+        watcher = watching._watchers["hpc1"]
+        assert watcher.joined == before
+        assert watcher.is_at_work
+    finally:
+        watching.let_go("hpc1")
 
 
 def test_hosts_of_the_configuration_are_offered(page: Page, home: Path) -> None:
