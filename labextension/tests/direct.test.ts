@@ -253,7 +253,7 @@ test('an endpoint that names a thing __proto__ doesn’t keep the others from be
   expect(shown['a']).toBeUndefined();
 });
 
-test('an event that can’t be read, and a listener that fails, cost nobody the others', async () => {
+test('an event that can’t be read, and a listener that fails, cost nobody the others', () => {
   const wrong = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   socket.connect();
   const told: OrbitEvent[] = [];
