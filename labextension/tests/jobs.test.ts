@@ -268,3 +268,30 @@ test('a page that is left listens no more', async () => {
   expect(channel.listeners.count).toBe(before);
   expect(jobsOf(channel, 'hpc1', 'psij').state.watched).toBe(0);
 });
+
+test('another psij of the same endpoint begins with no job chosen', async () => {
+  const channel = channelWith(jobOf('a'));
+  const element = await mount<JobsView>(view(channel));
+  element.current = 'a';
+  element.selected = new Set(['a']);
+  await settled();
+  element.plugin = 'psij2';
+  await settled();
+  expect(element.current).toBe('');
+  expect(element.selected.size).toBe(0);
+});
+
+test('a list that only events make longer doesn’t grow without end', async () => {
+  const channel = channelWith(jobOf('a'));
+  const jobs = jobsOf(channel, 'hpc1', 'psij');
+  const end = jobs.use();
+  await settled();
+  for (let number = 0; number < 100_050; number += 1) {
+    status(channel, `e${number}`, 'COMPLETED', 2000 + number);
+  }
+  expect(jobs.state.value.jobs.size).toBeLessThanOrEqual(100_000);
+  expect(jobs.state.value.jobs.has('e100049')).toBe(true);
+  expect(jobs.state.value.jobs.has('a')).toBe(true); // it hasn't ended
+  expect(jobs.running).toBe(1);
+  end();
+});
