@@ -295,3 +295,23 @@ test('a list that only events make longer doesn’t grow without end', async () 
   expect(jobs.running).toBe(1);
   end();
 });
+
+test('a question is where the keyboard is, Escape leaves it, and the keyboard is back where it was', async () => {
+  const channel = channelWith(jobOf('a'));
+  const element = await mount<JobsView>(view(channel));
+  const asks = button(element, 'Cancel all');
+  asks.focus();
+  asks.click();
+  await settled();
+  const focused = () => element.shadowRoot!.activeElement as HTMLElement;
+  expect(focused().textContent).toContain('Keep them');
+  status(channel, 'a', 'ACTIVE', 1500); // what is drawn anew meanwhile leaves it there
+  asks.ownerDocument.body.focus();
+  button(element, 'Cancel all jobs').focus();
+  await settled();
+  expect(focused().textContent).toContain('Cancel all jobs');
+  focused().dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, composed: true }));
+  await settled();
+  expect(all(element, '[role=alertdialog]')).toEqual([]);
+  expect(focused()).toBe(asks);
+});
