@@ -233,6 +233,8 @@ test('a bridge that refuses is not dialled again, and the reason is shown', asyn
   await call;
   expect(socket.closed).toBe(true);
   expect(channel.connection.value).toMatchObject({ kind: 'refused', reason: 'no such protocol' });
+  window.dispatchEvent(new Event('online'));
+  expect(socket.redialled).toBe(0);
 });
 
 test('a page that goes away says goodbye', () => {

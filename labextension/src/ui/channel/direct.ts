@@ -236,7 +236,8 @@ export class DirectChannel implements Channel {
   }
 
   private again = (): void => {
-    if (this.connection.value.kind !== 'connected') {
+    const { kind } = this.connection.value;
+    if (kind !== 'connected' && kind !== 'refused') {
       this.socket.reconnect();
     }
   };
