@@ -208,3 +208,18 @@ test('views of one bridge share a channel, which ends with the last of them', as
   expect(third.channel).not.toBe(first.channel);
   third.release();
 });
+
+test('a comm that is gone, as after a restart of the kernel, doesn’t keep the next cell’s from carrying', async () => {
+  const [old, next] = [new FakeKernel(), new FakeKernel()];
+  const first = await choose('b1', old, null);
+  await ready(first.channel as CommChannel);
+  old.answer = () => {
+    throw new Error('Cannot send'); // what JupyterLab's comm does
+  };
+  const second = await choose('b1', next, null);
+  expect(() => first.release()).not.toThrow();
+  expect(old.listeners).toBe(0);
+  await ready(second.channel as CommChannel);
+  expect(await second.channel.call({ endpoint: 'hpc1', method: 'GET', path: '/a/b' })).toBe('here');
+  second.release();
+});

@@ -233,10 +233,59 @@ test('a bridge that refuses is not dialled again, and the reason is shown', asyn
   await call;
   expect(socket.closed).toBe(true);
   expect(channel.connection.value).toMatchObject({ kind: 'refused', reason: 'no such protocol' });
+  window.dispatchEvent(new Event('online'));
+  expect(socket.redialled).toBe(0);
 });
 
 test('a page that goes away says goodbye', () => {
   socket.connect();
   channel.close();
   expect(socket.of('bye')).toEqual([['bye', 'the page was closed', false]]);
+});
+
+test('an endpoint that names a thing __proto__ doesn’t keep the others from being seen', () => {
+  socket.connect();
+  const info = (ui: unknown) => ({ endpoint: { state: 'present' }, plugins: { p: { type: 'p', ui_config: ui } } });
+  const bytes = [...encode(['topology', { good: info({}), bad: info({ title: 'x', '-_proto__': { a: 1 } }) }])];
+  const frame = new Uint8Array(bytes.map((byte, at) => (byte === 45 && bytes[at + 1] === 95 ? 95 : byte)));
+  socket.onmessage?.({ data: frame.buffer } as MessageEvent);
+  expect([...channel.topology.value.keys()]).toEqual(['good', 'bad']);
+  const shown = channel.topology.value.get('bad')!.plugins['p']!.ui_config as Record<string, unknown>;
+  expect(Object.getPrototypeOf(shown)).toBe(Object.prototype);
+  expect(shown['a']).toBeUndefined();
+});
+
+test('an event that can’t be read, and a listener that fails, cost nobody the others', () => {
+  const wrong = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  socket.connect();
+  const told: OrbitEvent[] = [];
+  channel.subscribe({ plugin: 'p' }, () => {
+    throw new Error('a view that fails');
+  });
+  channel.subscribe({}, event => told.push(event));
+  const event = (data: Uint8Array) => ['p', 't', data, '', '', 1, false];
+  const all = [event(body({ a: 1 })), event(new TextEncoder().encode('{"a":')), event(body({ a: 3 }))];
+  socket.say('events', 'e1', 1, all, 'hpc1', 0, 3);
+  expect(told.map(one => one.data['a'])).toEqual([1, undefined, 3]);
+  expect(wrong).toHaveBeenCalled();
+});
+
+test('a socket that opens, and over which nobody welcomes it, is given up', () => {
+  socket.onopen?.(new Event('open'));
+  vi.advanceTimersByTime(40_000);
+  expect(socket.redialled).toBeGreaterThan(0);
+  socket.connect();
+  expect(channel.connection.value.kind).toBe('connected');
+});
+
+test('a plugin’s own topic may be called gap', () => {
+  socket.connect();
+  const told: string[] = [];
+  channel.subscribe(
+    {},
+    event => told.push(`${event.plugin} ${event.topic}`),
+    () => told.push('a gap'),
+  );
+  socket.say('events', 'e1', 1, [['p', 'gap', body({}), '', '', 1, false]], 'hpc1', 0, 1);
+  expect(told).toEqual(['p gap']);
 });

@@ -2,6 +2,7 @@ import { html } from 'lit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { OrbitError } from '../src/ui/channel/errors.js';
+import { droppedFiles } from '../src/ui/parts/files/dragged.js';
 import { crumbsOf, inRoute, joined, parentOf, shortened } from '../src/ui/text/paths.js';
 import { transfersOf } from '../src/ui/state/transfers.js';
 import { RESUMABLE } from '../src/ui/state/upload.js';
@@ -312,4 +313,30 @@ test('paths are taken apart and put together', () => {
   expect(inRoute('/a b/ü#?')).toBe('a%20b/%C3%BC%23%3F');
   expect(crumbsOf('/home/ann/x', '/home/ann').map(crumb => crumb.name)).toEqual(['~', 'x']);
   expect(crumbsOf('/scratch/x', '/home/ann').map(crumb => crumb.path)).toEqual(['/', '/scratch', '/scratch/x']);
+});
+
+test('a folder that is read again by itself leaves what is being typed', async () => {
+  const view = await filesView();
+  press(view, 'New folder');
+  await settled();
+  const input = all(view, 'input[name=name]')[0] as HTMLInputElement;
+  input.value = 'result';
+  channel.listeners.tellGap({ endpoint: 'hpc1', missed: 1, time: 5 });
+  await settled();
+  expect(all(view, 'input[name=name]')[0]).toBe(input);
+  expect(input.value).toBe('result');
+});
+
+test('what another site has dragged here is fetched only where it is a file of an endpoint', async () => {
+  const asked = vi.fn(() => Promise.resolve(new Response('content')));
+  vi.stubGlobal('fetch', asked);
+  const drop = (url: string) => {
+    const files = [{ path: '/a b/c', name: 'c', size: 1, url: new URL(url, location.href).href }];
+    const dragged = JSON.stringify({ endpoint: 'hpc1', plugin: 'staging', files });
+    return droppedFiles({ getData: () => dragged } as unknown as DataTransfer);
+  };
+  await expect(drop('/api/contents/secret')).rejects.toThrow('can’t be had');
+  await expect(drop('/hpc1/staging/files/a%20b/c')).rejects.toThrow('can’t be had');
+  expect(asked).not.toHaveBeenCalled();
+  expect((await drop('/user/ann/orbit/hpc1/staging/files/a%20b/c')).map(file => file.name)).toEqual(['c']);
 });

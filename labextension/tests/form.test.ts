@@ -322,3 +322,59 @@ test('markup in a description is text', async () => {
   expect(all(form, 'img')).toEqual([]);
   expect(textOf(form)).toContain(bad);
 });
+
+const PLAIN: UIForm = { id: 'f', submit: { endpoint: 'go' }, fields: [{ name: 'name', label: 'Name' }] };
+
+function typeInto(form: FormElement, name: string, text: string): void {
+  const input = all(form, `#f-${name}`)[0] as HTMLInputElement;
+  input.value = text;
+  input.dispatchEvent(new Event('input'));
+}
+
+test('what was typed for one plugin is not what the next one’s form has', async () => {
+  const { form } = await shown(
+    channel().on('POST', /\/go$/, () => ({})),
+    PLAIN,
+    'one',
+  );
+  typeInto(form, 'name', 'a secret of one');
+  await form.submit();
+  await settled();
+  expect(textOf(form)).toContain('Done.');
+  form.plugin = 'two';
+  await settled();
+  expect((all(form, '#f-name')[0] as HTMLInputElement).value).toBe('');
+  expect(textOf(form)).not.toContain('Done.');
+});
+
+test('an answer that comes when the form is another endpoint’s is not told there', async () => {
+  let answer: (value: unknown) => void = () => undefined;
+  const asked = channel().on('POST', /\/go$/, () => new Promise(resolve => (answer = resolve)));
+  const { form, submitted } = await shown(asked, PLAIN, 'one');
+  typeInto(form, 'name', 'x');
+  const sent = form.submit();
+  await settled();
+  form.endpoint = 'hpc2';
+  await settled();
+  answer({ job_id: 'of hpc1' });
+  await sent;
+  await settled();
+  expect(submitted).toEqual([]);
+  expect(textOf(form)).not.toContain('Done.');
+  expect((all(form, 'button[type=submit]')[0] as HTMLButtonElement).disabled).toBe(false);
+});
+
+test('choices that come late are not taken for those of another endpoint', async () => {
+  const late: ((value: unknown) => void)[] = [];
+  const asked = channel().on('GET', /\/choices$/, request =>
+    request.endpoint === 'hpc1' ? new Promise(resolve => late.push(resolve)) : ['of hpc2'],
+  );
+  const fields: UIField[] = [{ name: 'c', type: 'select', label: 'C', options_endpoint: 'choices' }];
+  const { form } = await shown(asked, { id: 'f', fields }, 'one');
+  form.endpoint = 'hpc2';
+  await settled();
+  late.forEach(answer => answer(['of hpc1']));
+  await settled();
+  expect(textOf(all(form, 'select')[0]!)).toContain('of hpc2');
+  expect(textOf(all(form, 'select')[0]!)).not.toContain('of hpc1');
+});

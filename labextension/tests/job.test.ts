@@ -400,3 +400,31 @@ test('text is shown as a terminal would show it', () => {
   expect(asShown('\u001b[1;31mred\u001b[0m\r\nplain')).toBe('red\nplain');
   expect(asShown(' 10%\r 50%\r100%\ndone')).toBe('100%\ndone');
 });
+
+test('a line that was written over, with a long one behind, doesn’t hold the page up', () => {
+  const long = 'y'.repeat(20_000);
+  const begun = performance.now();
+  expect(asShown(`a\r${long}`)).toBe(long);
+  expect(asShown(`${'\r'.repeat(20_000)}x\r\r\nb\r`)).toBe('x\nb');
+  expect(performance.now() - begun).toBeLessThan(1000);
+});
+
+test('what was asked for one job is not said of the next one', async () => {
+  const job = new FakeJob();
+  let answer: (value: unknown) => void = () => undefined;
+  job.channel.on('POST', /\/cancel\//, () => new Promise(resolve => (answer = resolve)));
+  const shown = await mount<JobView>(view(job));
+  const press = (text: string) =>
+    all(shown, 'button')
+      .find(one => one.textContent.includes(text))!
+      .click();
+  press('Cancel …');
+  await settled();
+  press('Cancel the job');
+  await settled();
+  shown.job = 'j2';
+  await settled();
+  answer({});
+  await settled();
+  expect(textOf(shown)).not.toContain('Its end was asked for');
+});

@@ -268,3 +268,50 @@ test('a page that is left listens no more', async () => {
   expect(channel.listeners.count).toBe(before);
   expect(jobsOf(channel, 'hpc1', 'psij').state.watched).toBe(0);
 });
+
+test('another psij of the same endpoint begins with no job chosen', async () => {
+  const channel = channelWith(jobOf('a'));
+  const element = await mount<JobsView>(view(channel));
+  element.current = 'a';
+  element.selected = new Set(['a']);
+  await settled();
+  element.plugin = 'psij2';
+  await settled();
+  expect(element.current).toBe('');
+  expect(element.selected.size).toBe(0);
+});
+
+test('a list that only events make longer doesn’t grow without end', async () => {
+  const channel = channelWith(jobOf('a'));
+  const jobs = jobsOf(channel, 'hpc1', 'psij');
+  const end = jobs.use();
+  await settled();
+  for (let number = 0; number < 100_050; number += 1) {
+    status(channel, `e${number}`, 'COMPLETED', 2000 + number);
+  }
+  expect(jobs.state.value.jobs.size).toBeLessThanOrEqual(100_000);
+  expect(jobs.state.value.jobs.has('e100049')).toBe(true);
+  expect(jobs.state.value.jobs.has('a')).toBe(true); // it hasn't ended
+  expect(jobs.running).toBe(1);
+  end();
+});
+
+test('a question is where the keyboard is, Escape leaves it, and the keyboard is back where it was', async () => {
+  const channel = channelWith(jobOf('a'));
+  const element = await mount<JobsView>(view(channel));
+  const asks = button(element, 'Cancel all');
+  asks.focus();
+  asks.click();
+  await settled();
+  const focused = () => element.shadowRoot!.activeElement as HTMLElement;
+  expect(focused().textContent).toContain('Keep them');
+  status(channel, 'a', 'ACTIVE', 1500); // what is drawn anew meanwhile leaves it there
+  asks.ownerDocument.body.focus();
+  button(element, 'Cancel all jobs').focus();
+  await settled();
+  expect(focused().textContent).toContain('Cancel all jobs');
+  focused().dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, composed: true }));
+  await settled();
+  expect(all(element, '[role=alertdialog]')).toEqual([]);
+  expect(focused()).toBe(asks);
+});

@@ -222,3 +222,12 @@ test('names and code are as Python has them', () => {
   const wish = { target: 'me@hpc', name: 'hpc1', ssh: '-J "gate"', packages: ['a'] };
   expect(pythonFor(wish)).toContain('orbit.join("me@hpc", name="hpc1", ssh="-J \\"gate\\"", packages=["a"])');
 });
+
+test('where the joins can’t be read nothing is said to be loading', async () => {
+  channel.on('GET', /^\/local\/join\/joins\/s1$/, () => {
+    throw new OrbitError('it broke', 'internal', 500);
+  });
+  const view = await show();
+  expect(textOf(view)).toContain('it broke');
+  expect(textOf(view)).not.toContain('Loading');
+});

@@ -217,3 +217,18 @@ test('a view that is taken away leaves no listener and no timer behind', async (
   await settled();
   expect(channel.listeners.count).toBe(0);
 });
+
+test('a launch that is answered when another endpoint is chosen is not looked for there', async () => {
+  channel.endpoint('hpc2', { psij: {} });
+  let answer: (value: unknown) => void = () => undefined;
+  channel.on('POST', /\/launch\/s1$/, () => new Promise(resolve => (answer = resolve)));
+  const view = await show();
+  button(view, 'Launch').click();
+  await settled();
+  expect(made('POST', /\/launch\/s1$/)).toHaveLength(1);
+  Object.assign(view, { endpoint: 'hpc2' });
+  await settled();
+  answer({ job_id: 'j1', native_id: '4711', endpoint_name: 'hpc1.1' });
+  await settled();
+  expect(made('POST', /^\/hpc2\/psij\/follow\//)).toEqual([]);
+});

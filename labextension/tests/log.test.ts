@@ -135,3 +135,15 @@ test('a view that is taken away leaves the log as the only listener', async () =
   expect(logOf(channel).changed.watched).toBe(0);
   expect(channel.listeners.count).toBe(1);
 });
+
+test('an event of no time that there is doesn’t take the log away', async () => {
+  const channel = withLog();
+  const view = await logView(channel);
+  const head = { endpoint: 'hpc1', plugin: 'p', topic: 't', session: '', truncated: false };
+  channel.listeners.tell({ ...head, time: 1e300 }, () => ({ a: 'of never' }));
+  channel.listeners.tell({ ...head, time: Infinity }, () => ({ a: 'of ever' }));
+  channel.listeners.tell({ ...head, time: 5 }, () => ({ a: 'of then' }));
+  await settled();
+  expect(textOf(view)).toContain('of never');
+  expect(textOf(view)).toContain('of then');
+});

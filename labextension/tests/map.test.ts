@@ -11,7 +11,7 @@ function job(id: string, state: string, time = 1): object {
   return { job_id: id, native_id: id, state, executable: '/bin/relax', arguments: [], name: null, time };
 }
 
-function withJobs(channel: FakeChannel, jobs: object[]): FakeChannel {
+function withJobs(channel: FakeChannel, jobs: unknown[]): FakeChannel {
   return channel.on('GET', /list_jobs/, () => ({ jobs }));
 }
 
@@ -152,4 +152,27 @@ test('a map that is taken away reads and counts nothing any more', async () => {
   }
   expect(channel.listeners.count).toBe(before);
   expect(runningJobs(channel).state.watched).toBe(0);
+});
+
+test('one endpoint whose jobs are no jobs doesn’t take the map from the others', async () => {
+  const odd = [
+    { job_id: 'j1', state: 'ACTIVE', time: 1 },
+    { job_id: 7, state: { a: 1 }, executable: 5, arguments: 'text', name: {}, time: 'soon' },
+    null,
+    'text',
+    job('whole', 'ACTIVE', 5),
+  ];
+  const channel = withJobs(new FakeChannel().endpoint('bad', { psij: {} }), odd).endpoint('good');
+  const { map } = await mapView(channel);
+  channel.event('bad', 'psij', 'job_status', {
+    job_id: 'j2',
+    state: ['x'],
+    arguments: 5,
+    executable: {},
+    time: {},
+  });
+  await new Promise(resolve => setTimeout(resolve, 800));
+  await settled();
+  expect(Object.keys(places(map))).toEqual(['bad', 'good']);
+  expect(textOf(map)).toContain('/bin/relax');
 });

@@ -259,3 +259,13 @@ test('a monitor that is taken away leaves no listener behind', async () => {
   expect(asked.listeners.count).toBe(0);
   expect(asked.connection.watched).toBe(0);
 });
+
+test('a list that is moved to another place of the page is read again, and still has its rows', async () => {
+  const element = await shown(channel([{ uid: 'a', state: 'DONE', label: 'one' }]), { type: 'task_list' });
+  const place = document.createElement('div');
+  document.body.append(place);
+  place.append(element);
+  await settled();
+  expect(lines(element)).toEqual([expect.stringMatching(/DONE +a +one/)]);
+  place.remove();
+});

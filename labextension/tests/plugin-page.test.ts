@@ -239,3 +239,19 @@ test('markup in a description is text, wherever it stands', async () => {
   expect(textOf(page)).toContain(BAD);
   expect(all(page, 'img')).toEqual([]);
 });
+
+test('a page that can’t be drawn says so, and is drawn once the endpoint says something better', async () => {
+  const wrong = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const channel = new FakeChannel().endpoint('hpc1', {
+    odd: { ui_config: { forms: { length: 1 }, title: 'Odd' } as never },
+  });
+  const page = await mount<HTMLElement>(
+    html`<orbit-plugin-page .channel=${channel} endpoint="hpc1" plugin="odd"></orbit-plugin-page>`,
+  );
+  expect(textOf(page)).toContain('can’t be drawn');
+  expect(wrong).toHaveBeenCalled();
+  channel.endpoint('hpc1', { odd: { ui_config: { forms: [{ id: 'f', fields: [], title: 'A form' }] } } });
+  await settled();
+  expect(textOf(page)).toContain('A form');
+  expect(textOf(page)).not.toContain('can’t be drawn');
+});

@@ -1,6 +1,6 @@
 /** What all of the renderer's elements have in common. */
 
-import { LitElement, type CSSResultGroup, type PropertyValues } from 'lit';
+import { html, LitElement, render, type CSSResultGroup, type PropertyValues } from 'lit';
 import { property } from 'lit/decorators.js';
 
 import type { Channel } from './channel/channel.js';
@@ -62,6 +62,21 @@ export class OrbitElement extends LitElement {
       await this.visible();
     }
     await super.scheduleUpdate();
+  }
+
+  /** An endpoint may say anything: what can't be drawn is said in its place, and tried anew with the next news. */
+  protected override performUpdate(): void {
+    try {
+      super.performUpdate();
+    } catch (error) {
+      console.error(error);
+      const why = error instanceof Error ? error.message : String(error);
+      const words = html`<p class="notice bad" role="alert">
+        ✕ This can’t be drawn: what the endpoint says isn’t as it should be (${why}). It is tried again with the
+        next news.
+      </p>`;
+      render(words, this.renderRoot, this.renderOptions);
+    }
   }
 
   /** Tell who holds this element what to show next. */

@@ -6,17 +6,22 @@ import { css } from 'lit';
 export const theme = css`
   :host {
     --o-bg: var(--jp-layout-color1, var(--vscode-editor-background, #fff));
-    --o-bg-soft: var(--jp-layout-color2, var(--vscode-sideBar-background, #eee));
+    --o-bg-soft: color-mix(
+      in srgb,
+      var(--jp-layout-color2, var(--vscode-sideBar-background, #eee)) 60%,
+      var(--o-bg)
+    );
     --o-border: var(--jp-border-color2, #e0e0e0);
     --o-border-strong: var(--jp-border-color1, #bdbdbd);
     --o-text: var(--jp-ui-font-color0, var(--vscode-editor-foreground, #111));
     --o-text-soft: color-mix(in srgb, var(--o-text) 66%, var(--o-bg));
+    --o-field: color-mix(in srgb, var(--o-text) 50%, var(--o-bg)); /* the edge of what can be filled in */
     --o-accent: color-mix(in srgb, var(--jp-brand-color1, #0b57d0) 88%, var(--o-text));
     --o-on-accent: var(--jp-ui-inverse-font-color0, #fff);
     --o-select: color-mix(in srgb, var(--jp-brand-color1, #0b57d0) 12%, var(--o-bg));
     --o-good: color-mix(in srgb, var(--jp-success-color1, #188038) 72%, var(--o-text));
     --o-warn: color-mix(in srgb, var(--jp-warn-color1, #b06000) 66%, var(--o-text));
-    --o-bad: color-mix(in srgb, var(--jp-error-color1, #c5221f) 80%, var(--o-text));
+    --o-bad: color-mix(in srgb, var(--jp-error-color1, #c5221f) 72%, var(--o-text));
     --o-font: var(--jp-ui-font-family, system-ui, sans-serif);
     --o-mono: var(--jp-code-font-family, ui-monospace, monospace);
     --o-size: var(--jp-ui-font-size1, 13px);
@@ -213,7 +218,7 @@ export const inputs = css`
     font: inherit;
     color: var(--o-text);
     background: var(--o-bg);
-    border: 1px solid var(--o-border-strong);
+    border: 1px solid var(--o-field);
     border-radius: 4px;
     padding: 4px 8px;
     min-height: 28px;
@@ -238,7 +243,7 @@ export const inputs = css`
   }
   ::placeholder {
     color: var(--o-text-soft);
-    opacity: 0.8;
+    opacity: 1;
   }
 `;
 

@@ -170,7 +170,11 @@ class CommSocket implements Socket {
   };
 
   private say(orbit: string, buffers: ArrayBuffer[] = []): void {
-    this.carrier?.send({ orbit, page: this.page }, undefined, buffers);
+    try {
+      this.carrier?.send({ orbit, page: this.page }, undefined, buffers);
+    } catch {
+      // Its comm is gone, as after a restart of the kernel: the silence says so, and the next cell carries on.
+    }
   }
 
   private closed(reason: string): void {

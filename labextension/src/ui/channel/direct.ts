@@ -54,6 +54,8 @@ export class DirectChannel implements Channel {
   private listeners = new Listeners();
   private place: [epoch: string, sequence: number] | null = null;
   private received = 0;
+  /** Whether there is a socket over which hello was said. */
+  private greeted = false;
   private heard = Date.now();
   private looked = Date.now();
   private watchdog: ReturnType<typeof setInterval>;
@@ -67,7 +69,10 @@ export class DirectChannel implements Channel {
     this.socket.binaryType = 'arraybuffer';
     this.socket.onopen = () => this.greet();
     this.socket.onmessage = event => this.take(event.data as ArrayBuffer);
-    this.socket.onclose = () => this.lost('the connection to the bridge was lost');
+    this.socket.onclose = () => {
+      this.greeted = false;
+      this.lost('the connection to the bridge was lost');
+    };
     this.watchdog = setInterval(() => this.look(), LOOK);
     globalThis.addEventListener?.('online', this.again);
     globalThis.addEventListener?.('pagehide', this.leave);
@@ -98,6 +103,7 @@ export class DirectChannel implements Channel {
   private greet(): void {
     this.received = 0;
     this.heard = Date.now();
+    this.greeted = true;
     this.send(['hello', 'client', '', newKey(), [1, 1]]);
   }
 
@@ -165,8 +171,8 @@ export class DirectChannel implements Channel {
       this.listeners.tellGap({ endpoint: '', missed, time: Date.now() });
     }
     for (const [plugin, topic, data, session, , time, truncated] of events) {
-      const read = () => (json(data) ?? {}) as Record<string, unknown>;
-      if (topic === 'gap') {
+      const read = () => objectIn(data);
+      if (topic === 'gap' && !plugin) {
         const lost = read()['missed'];
         const number = typeof lost === 'number' ? lost : null;
         this.listeners.tellGap({ endpoint: endpoint ?? '', missed: number, time: Date.now() });
@@ -200,6 +206,7 @@ export class DirectChannel implements Channel {
   }
 
   private refused(reason: string): void {
+    this.greeted = false;
     this.connection.set({ kind: 'refused', reason, since: Date.now() });
     this.calls.end(reason);
     this.socket.close();
@@ -211,11 +218,12 @@ export class DirectChannel implements Channel {
     // A look that comes late says that this page was asleep: what came meanwhile hasn't been read yet.
     const slept = now - this.looked > 4 * LOOK;
     this.looked = now;
-    if (slept || this.connection.value.kind !== 'connected') {
-      if (slept) {
-        this.heard = now - QUIET;
-      }
+    if (slept) {
+      this.heard = now - QUIET;
       return;
+    }
+    if (!this.greeted) {
+      return; // it is dialled, with pauses, by the socket itself
     }
     const silent = now - this.heard;
     if (silent > SILENT) {
@@ -228,7 +236,8 @@ export class DirectChannel implements Channel {
   }
 
   private again = (): void => {
-    if (this.connection.value.kind !== 'connected') {
+    const { kind } = this.connection.value;
+    if (kind !== 'connected' && kind !== 'refused') {
       this.socket.reconnect();
     }
   };
@@ -239,6 +248,16 @@ export class DirectChannel implements Channel {
       this.send(['bye', 'the page was closed', false]);
     }
   };
+}
+
+/** What an event says; nothing where it can't be read, so that those after it still are. */
+function objectIn(data: Uint8Array): Record<string, unknown> {
+  try {
+    const value = json(data);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
 }
 
 function dialled(url: string): Socket {

@@ -28,7 +28,11 @@ export class Listeners {
     for (const listener of [...this.all]) {
       if (fits(listener.interest, head)) {
         event ??= { ...head, data: read() };
-        listener.told(event);
+        try {
+          listener.told(event);
+        } catch (error) {
+          console.error(error); // what an endpoint says may be anything: the others are told all the same
+        }
       }
     }
   }

@@ -8,6 +8,7 @@ import { pluginOn } from './plugin.js';
 import { whenBack } from './back.js';
 import { Reading, Timers, Users } from './followed.js';
 import { oneForPlugin } from './shared.js';
+import { soundJob } from './sound-job.js';
 import { Value, type Unwatch } from '../value.js';
 
 export interface JobsState {
@@ -113,7 +114,11 @@ export class Jobs {
     const before = this.jobs;
     this.jobs = new Map();
     for (const page of pages) {
-      for (const job of page) {
+      for (const said of page) {
+        const job = soundJob(said);
+        if (!job) {
+          continue;
+        }
         this.jobs.set(job.job_id, merged(job, this.told.has(job.job_id) ? before.get(job.job_id) : undefined));
       }
     }
@@ -148,13 +153,26 @@ export class Jobs {
     if (this.reading.busy) {
       this.told.add(id);
     }
-    const job = { ...(before ?? unknown(id, news.time ?? 0)), ...news };
+    const job = soundJob({ ...(before ?? unknown(id, news.time ?? 0)), ...news })!;
     this.unended += (ended(job.state) ? 0 : 1) - (before && !ended(before.state) ? 1 : 0);
     this.jobs.set(id, job);
     if (!before) {
+      this.forget();
       this.askSince(job.time);
     }
     this.tell(this.state.value.error);
+  }
+
+  /** Of more than the endpoint keeps, the oldest that has ended goes. */
+  private forget(): void {
+    if (this.jobs.size > MOST) {
+      for (const [id, { state }] of this.jobs) {
+        if (ended(state)) {
+          this.jobs.delete(id);
+          return;
+        }
+      }
+    }
   }
 
   /** Ask for the jobs that somebody else has submitted, all at once. */
@@ -184,7 +202,11 @@ export class Jobs {
     let before: string | undefined;
     do {
       const page = await psij.get<PsijJobs>('list_jobs/{sid}', { query: { limit: PAGE, since, before } });
-      for (const job of page.jobs) {
+      for (const said of page.jobs) {
+        const job = soundJob(said);
+        if (!job) {
+          continue;
+        }
         const known = this.jobs.get(job.job_id);
         const next = merged(job, known);
         this.unended += (ended(next.state) ? 0 : 1) - (known && !ended(known.state) ? 1 : 0);

@@ -77,5 +77,14 @@ const SEQUENCE = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001
 /** Return what a terminal would show: no control sequences, and of a line that is written over its last state. */
 export function asShown(text: string): string {
   const plain = text.includes('\u001b') ? text.replace(SEQUENCE, '') : text;
-  return plain.includes('\r') ? plain.replace(/\r+(?=\n|$)/g, '').replace(/[^\n]*\r/g, '') : plain;
+  return plain.includes('\r') ? plain.split('\n').map(lastState).join('\n') : plain;
+}
+
+/** What is left of a line: no pattern, since one that looks back for the sign is slow where a line is long. */
+function lastState(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === '\r') {
+    end -= 1;
+  }
+  return line.slice(line.lastIndexOf('\r', end - 1) + 1, end);
 }

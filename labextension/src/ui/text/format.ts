@@ -41,6 +41,9 @@ export function time(milliseconds: number | null | undefined): string {
     return '–';
   }
   const when = new Date(milliseconds);
+  if (Number.isNaN(when.getTime())) {
+    return '–'; // a number, and no time that there is
+  }
   const today = when.toDateString() === new Date().toDateString();
   const clock = CLOCK.format(when);
   return today ? clock : `${DAY.format(when)} ${clock}`;

@@ -82,7 +82,7 @@ export class EndpointsView extends OrbitElement {
         font: inherit;
         color: inherit;
         background: var(--o-bg);
-        border: 1px solid var(--o-border-strong);
+        border: 1px solid var(--o-field);
         border-radius: 4px;
         margin: 4px 12px;
         padding: 3px 8px;

@@ -269,13 +269,15 @@ export class FilesView extends OrbitElement {
     return this.rows;
   }
 
-  private async go(path: string): Promise<void> {
+  private async go(path: string, again = false): Promise<void> {
     const turn = ++this.asked;
     if (path !== this.listing?.path) {
       this.selected = new Set();
       this.looked = null;
     }
-    this.typing = this.naming = false;
+    if (!again) {
+      this.typing = this.naming = false; // what is typed stays while the same folder is read again
+    }
     this.wanted = path;
     this.loading = true;
     try {
@@ -298,7 +300,7 @@ export class FilesView extends OrbitElement {
     }
   }
 
-  private reload = (): void => void this.go(this.wanted);
+  private reload = (): void => void this.go(this.wanted, true);
 
   private up = (): void => {
     const above = parentOf(this.folder);

@@ -228,21 +228,29 @@ export class JobView extends OrbitElement {
     };
   }
 
+  /** Say how something has got on; what belongs to a job that is no longer shown is told only where it failed. */
+  private say(of: FollowedJob, doing: string, error: OrbitError | null = null): void {
+    if (of === this.followed) {
+      [this.doing, this.error] = [doing, error];
+    } else if (error) {
+      this.toast(error.message, 'error');
+    }
+  }
+
   private async cancel(): Promise<void> {
-    this.error = null;
-    this.doing = 'Asking for its end …';
+    const { followed } = this;
+    this.say(followed, 'Asking for its end …');
     try {
       await pluginOn(this.channel, this.endpoint, this.plugin).post(
         `cancel/{sid}/${encodeURIComponent(this.job)}`,
         undefined,
         { key: newKey() },
       );
-      this.doing = ASKED;
+      this.say(followed, ASKED);
     } catch (error) {
-      this.doing = '';
-      this.error = asOrbitError(error);
+      this.say(followed, '', asOrbitError(error));
     }
-    await this.followed.reload();
+    await followed.reload();
   }
 
   private askAgain(job: PsijJobSummary, spec: PsijJobSpecification): void {
@@ -276,22 +284,24 @@ export class JobView extends OrbitElement {
   }
 
   private async submitAgain({ job_spec, executor }: PsijJobSpecification): Promise<void> {
-    this.error = null;
-    this.doing = 'Submitting …';
+    const { followed } = this;
+    this.say(followed, 'Submitting …');
     try {
       const answer = await pluginOn(this.channel, this.endpoint, this.plugin).post<PsijSubmitted>(
         'submit/{sid}',
         { job_spec, executor },
         { key: newKey() },
       );
-      this.doing = `Submitted as ${answer.native_id || answer.job_id}.`;
+      this.say(followed, `Submitted as ${answer.native_id || answer.job_id}.`);
+      if (followed !== this.followed) {
+        return; // whoever has gone on to another job stays there
+      }
       const event = new CustomEvent('orbit-submitted', { detail: { form: '', answer }, cancelable: true });
       if (this.dispatchEvent(event)) {
         this.open({ view: 'job', endpoint: this.endpoint, plugin: this.plugin, job: answer.job_id });
       }
     } catch (error) {
-      this.doing = '';
-      this.error = asOrbitError(error);
+      this.say(followed, '', asOrbitError(error));
     }
   }
 
@@ -301,17 +311,18 @@ export class JobView extends OrbitElement {
   }
 
   private async download(stream: Stream, job: PsijJobStatus): Promise<void> {
+    const { followed } = this;
     try {
-      const blob = await this.followed.whole(stream, size => (this.doing = `Downloading … ${bytes(size)}`));
+      const blob = await followed.whole(stream, size => this.say(followed, `Downloading … ${bytes(size)}`));
       const link = document.createElement('a');
       link.href = URL.createObjectURL(blob);
       link.download = `${shortId(job).replace(/[^\w.-]/g, '_')}.${stream === 'stdout' ? 'out' : 'err'}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      this.say(followed, '');
     } catch (error) {
-      this.error = asOrbitError(error);
+      this.say(followed, '', asOrbitError(error));
     }
-    this.doing = '';
   }
 
   private openJobs = (): void => {

@@ -77,10 +77,8 @@ export class JobsView extends OrbitElement {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has('endpoint') || changed.has('plugin')) {
-      if (changed.get('endpoint') !== undefined) {
-        [this.current, this.selected, this.list] = ['', new Set(), new Paced<readonly PsijJobSummary[]>([])];
-      }
+    if (this.hasUpdated && (changed.has('endpoint') || changed.has('plugin'))) {
+      [this.current, this.selected, this.list] = ['', new Set(), new Paced<readonly PsijJobSummary[]>([])];
     }
     super.willUpdate(changed);
     this.formOpen ??= !(this.clientWidth && this.clientWidth < NARROW);

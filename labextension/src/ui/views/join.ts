@@ -134,7 +134,7 @@ export class JoinView extends OrbitElement {
       </section>
       <section class="card">
         <header><h2>Joined clusters</h2></header>
-        ${this.trouble ? failed(this.trouble) : nothing} ${read ? this.list(joined) : loading()}
+        ${this.trouble ? failed(this.trouble) : nothing} ${read ? this.list(joined) : error ? nothing : loading()}
       </section>
     `;
   }

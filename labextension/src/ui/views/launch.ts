@@ -290,7 +290,10 @@ export class LaunchView extends OrbitElement {
     try {
       const launched = await launch(this.channel, endpoint, plugin, wanted, this.sent);
       this.sent = null;
-      this.job = launched.job_id;
+      const now = this.place();
+      if (now?.endpoint === endpoint && now.plugin === plugin) {
+        this.job = launched.job_id;
+      }
       void jobsOf(this.channel, endpoint, plugin).reload();
     } catch (error) {
       this.error = asOrbitError(error);
@@ -326,7 +329,8 @@ export class LaunchView extends OrbitElement {
   }
 
   private async look(): Promise<void> {
-    const status = this.followed?.state.value.status;
+    const { followed } = this;
+    const status = followed?.state.value.status;
     const name = status?.endpoint_name;
     if (!name || status.state !== 'ACTIVE' || this.channel.topology.value.has(name) || document.hidden) {
       return;
@@ -335,7 +339,8 @@ export class LaunchView extends OrbitElement {
     if (endpoint && plugin) {
       const route = `tunnel_status/${encodeURIComponent(name)}`;
       const asked = pluginOn(this.channel, endpoint, plugin).get<PsijTunnelStatus>(route);
-      this.tunnel = await asked.catch(() => null);
+      const tunnel = await asked.catch(() => null);
+      this.tunnel = followed === this.followed ? tunnel : this.tunnel; // it may be another launch's
     }
   }
 }

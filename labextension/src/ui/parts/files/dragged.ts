@@ -4,7 +4,7 @@ import { OrbitError } from '../../channel/errors.js';
 import type { RemoteFiles } from '../../state/remote-files.js';
 import type { StagingEntry } from '../../wire/types.js';
 import { bytes } from '../../text/format.js';
-import { joined } from '../../text/paths.js';
+import { inRoute, joined } from '../../text/paths.js';
 
 /** Of what is dragged out: a `DraggedFiles`. */
 export const FILE_TYPE = 'application/vnd.orbit.file+json';
@@ -47,12 +47,15 @@ export function dragged(
 
 /** Fetch what was dropped; throws an `OrbitError` where one of them can't be had. */
 export async function droppedFiles(data: DataTransfer): Promise<File[]> {
-  const { files } = JSON.parse(data.getData(FILE_TYPE)) as DraggedFiles;
-  return Promise.all(files.map(one => fetched(one)));
+  const { endpoint, plugin, files } = JSON.parse(data.getData(FILE_TYPE)) as DraggedFiles;
+  const place = `/orbit/${encodeURIComponent(endpoint)}/${encodeURIComponent(plugin)}/files/`;
+  return Promise.all(files.map(one => fetched(place, one)));
 }
 
-async function fetched({ name, size, url }: DraggedFiles['files'][number]): Promise<File> {
-  if (!url || new URL(url).origin !== location.origin) {
+async function fetched(place: string, { path, name, size, url }: DraggedFiles['files'][number]): Promise<File> {
+  // Another site may say this is a file of an endpoint, and name something else that this page's cookie opens.
+  const at = url ? new URL(url) : null;
+  if (!url || at?.origin !== location.origin || !at.pathname.endsWith(`${place}${inRoute(path)}`)) {
     throw new OrbitError(`${name} can’t be had from this page: download it first`, 'unsupported', 501);
   }
   if ((size ?? 0) > MOST) {

@@ -92,6 +92,8 @@ export class FormElement extends OrbitElement {
 
   /** What was sent and may have been done, with the key that makes a second try the same one. */
   private sent: { body: string; key: string } | null = null;
+  /** Which form of which plugin it is now. */
+  private whose = '';
 
   protected override sources(): unknown[] {
     // The description comes anew with each news of the endpoint, mostly the same.
@@ -99,6 +101,11 @@ export class FormElement extends OrbitElement {
   }
 
   protected override start(): Unwatch[] {
+    const whose = JSON.stringify([this.endpoint, this.plugin, this.form.id]);
+    if (this.whose && this.whose !== whose) {
+      this.clear();
+    }
+    this.whose = whose;
     void this.readChoices();
     void this.readLimits();
     let connected = this.channel.connection.value.kind === 'connected';
@@ -111,6 +118,12 @@ export class FormElement extends OrbitElement {
         connected = now.kind === 'connected';
       }),
     ];
+  }
+
+  /** Forget what was typed for another plugin, and what that one said. */
+  private clear(): void {
+    [this.held, this.problems, this.choices, this.unread] = [{}, new Map(), new Map(), new Map()];
+    [this.busy, this.error, this.done, this.limits, this.sent] = [false, null, '', null, null];
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -158,6 +171,7 @@ export class FormElement extends OrbitElement {
     if (this.busy) {
       return;
     }
+    const { whose, endpoint } = this;
     this.busy = true;
     this.done = '';
     this.error = null;
@@ -167,10 +181,16 @@ export class FormElement extends OrbitElement {
         await this.send(force);
       }
     } catch (thrown) {
-      this.refused(thrown);
-    } finally {
-      this.busy = false;
+      if (whose === this.whose) {
+        this.refused(thrown);
+      } else {
+        this.toast(`${endpoint}: ${asOrbitError(thrown).message}`, 'error');
+      }
     }
+    if (whose !== this.whose) {
+      return; // it has become another plugin's form meanwhile
+    }
+    this.busy = false;
     if (this.problems.size) {
       await this.updateComplete;
       this.renderRoot.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
@@ -178,21 +198,22 @@ export class FormElement extends OrbitElement {
   }
 
   private async send(force: boolean): Promise<void> {
-    const shape = this.shape;
+    const { shape, whose, form, type } = this;
+    const plugin = pluginOn(this.channel, this.endpoint, this.plugin); // now: to read files takes a while
     const body = await withFilesAsText({ ...shape.body(this.now()), ...(force && { force }) });
     // Nobody knows what became of a call whose answer was lost: the same again is the same submit, by its key.
     const text = JSON.stringify(body);
     if (this.sent?.body !== text) {
       this.sent = { body: text, key: newKey() };
     }
-    const plugin = pluginOn(this.channel, this.endpoint, this.plugin);
-    const answer = await plugin.post<unknown>(routeOf(this.form), body, {
-      key: this.sent.key,
-      resend: this.type === 'psij',
-    });
+    const { key } = this.sent;
+    const answer = await plugin.post<unknown>(routeOf(form), body, { key, resend: type === 'psij' });
+    if (whose !== this.whose) {
+      return;
+    }
     this.sent = null;
     this.done = shape.done(answer);
-    const detail: Submitted = { form: this.form.id, answer };
+    const detail: Submitted = { form: form.id, answer };
     this.dispatchEvent(new CustomEvent<Submitted>('orbit-submitted', { detail }));
   }
 
@@ -275,6 +296,7 @@ export class FormElement extends OrbitElement {
   }
 
   private async readChoices(): Promise<void> {
+    const { whose } = this;
     const plugin = pluginOn(this.channel, this.endpoint, this.plugin);
     const read = this.fields.map(async field => {
       if (!field.options_endpoint) {
@@ -282,20 +304,28 @@ export class FormElement extends OrbitElement {
       }
       try {
         const choices = choicesOf(field, await plugin.get<unknown>(field.options_endpoint));
+        if (whose !== this.whose) {
+          return;
+        }
         this.choices = new Map(this.choices).set(field.name, choices);
         this.unread = new Map([...this.unread].filter(([name]) => name !== field.name));
       } catch (error) {
+        if (whose !== this.whose) {
+          return;
+        }
         this.unread = new Map(this.unread).set(field.name, asOrbitError(error).message);
       }
     });
     await Promise.all(read);
-    if (this.choices.size) {
+    if (this.choices.size && whose === this.whose) {
       this.tell(); // the first of them, or what the plugin would take, is chosen now
     }
   }
 
   private async readLimits(): Promise<void> {
-    this.limits = this.asksForJob ? await readLimits(this.channel, this.endpoint) : null;
+    const { whose } = this;
+    const limits = this.asksForJob ? await readLimits(this.channel, this.endpoint) : null;
+    this.limits = whose === this.whose ? limits : this.limits;
   }
 
   private copyCode = (): void => {

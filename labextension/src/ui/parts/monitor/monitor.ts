@@ -97,6 +97,7 @@ export class Monitor extends OrbitElement {
   protected override start(): Unwatch[] {
     this.tasks = new TaskRows(this.notifications?.id_field ?? 'uid');
     this.lines = new Lines();
+    this.asked += 1; // what they had is read anew, also by an element that was moved
     const mine = { endpoint: this.endpoint, plugin: this.plugin };
     let connected = this.channel.connection.value.kind === 'connected';
     return [
