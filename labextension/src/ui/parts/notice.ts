@@ -61,8 +61,10 @@ function headline(error: OrbitError): string {
     return 'You may not see this.';
   }
   switch (error.code) {
-    case 'endpoint-not-found':
     case 'endpoint-gone':
+      // Or a plugin of it; which, is told behind this.
+      return error.transient ? 'The endpoint isn’t connected.' : 'It isn’t there.';
+    case 'endpoint-not-found':
       return 'The endpoint isn’t connected.';
     case 'plugin-not-found':
       return 'This plugin isn’t loaded there.';

@@ -20,7 +20,7 @@ import { ended } from '../parts/states.js';
 import { endpointsOf } from '../state/endpoints.js';
 import { jobsOf, type Jobs } from '../state/jobs.js';
 import { pluginOn } from '../state/plugin.js';
-import { takePrefill } from '../state/prefill.js';
+import { prefills, takePrefill } from '../state/prefill.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 import type { PsijCancelledAll, PsijJobSummary, PsijSubmitted, UIConfig } from '../wire/types.js';
@@ -64,11 +64,8 @@ export class JobsView extends OrbitElement {
   protected override start(): Unwatch[] {
     this.jobs = jobsOf(this.channel, this.endpoint, this.plugin);
     [this.question, this.error, this.doing] = [null, null, ''];
-    const values = takePrefill(this.channel, this.endpoint);
-    if (values) {
-      this.fill(values);
-    }
     return [
+      prefills(this.channel).watch(() => this.requestUpdate()),
       this.jobs.state.watch(() => this.requestUpdate()),
       this.jobs.use(),
       endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
@@ -83,6 +80,11 @@ export class JobsView extends OrbitElement {
       }
     }
     super.willUpdate(changed);
+    // Here, since of several only one that is in sight is drawn.
+    const values = takePrefill(this.channel, this.endpoint);
+    if (values) {
+      this.fill(values);
+    }
     this.formOpen ??= !(this.clientWidth && this.clientWidth < NARROW);
     const { jobs, version } = this.jobs.state.value;
     const wait = this.list.take([this.jobs, version], [this.filter, this.only], () =>
