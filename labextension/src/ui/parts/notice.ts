@@ -5,6 +5,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 
 import type { ConnectionState } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import type { Endpoint } from '../state/endpoints.js';
 
 type Shown = TemplateResult | typeof nothing;
 
@@ -39,6 +40,17 @@ export function disconnected(connection: ConnectionState): Shown {
     case 'refused':
       return html`<div class="notice bad" role="alert">✕ ${connection.reason}</div>`;
   }
+}
+
+/** Say that an endpoint is away; nothing where it isn't, or never was here. */
+export function away(one: Endpoint | undefined): Shown {
+  if (!one || one.state === 'present') {
+    return nothing;
+  }
+  const how = one.state === 'suspect' ? 'doesn’t answer just now' : 'is no longer connected';
+  return html`<div class="notice warn" role="status">
+    ◐ ${one.name} ${how}. It dials in again by itself; what you see may be old.
+  </div>`;
 }
 
 /** Show what a task has: its value while it has one, also an old one while it asks anew. */

@@ -8,6 +8,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { dragged, droppedFiles, FILE_TYPE } from '../parts/dragged.js';
+import { away } from '../parts/notice.js';
 import { FileColumns } from '../parts/file-rows.js';
 import { filesLook } from '../parts/files-look.js';
 import { plural } from '../parts/format.js';
@@ -18,6 +19,7 @@ import '../parts/rows.js';
 import type { Rows } from '../parts/rows.js';
 import '../parts/transfers.js';
 import { whenBack } from '../state/back.js';
+import { endpointsOf } from '../state/endpoints.js';
 import { RemoteFiles } from '../state/remote-files.js';
 import { transfersOf } from '../state/transfers.js';
 import { wordsFor } from '../state/upload.js';
@@ -89,6 +91,7 @@ export class FilesView extends OrbitElement {
     void this.go(left.get(this.place) ?? '~');
     return [
       () => clearTimeout(timer),
+      endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
       this.channel.subscribe({ ...mine, topic: 'transfer' }, event => soon(event.data), this.reload),
       whenBack(this.channel, this.endpoint, this.reload),
     ];
@@ -97,6 +100,7 @@ export class FilesView extends OrbitElement {
   override render(): TemplateResult {
     const rows = this.shownRows();
     return html`
+      ${away(endpointsOf(this.channel).all.value.get(this.endpoint))}
       <section
         class="card ${this.over ? 'over' : ''}"
         aria-label="Files of ${this.endpoint}"

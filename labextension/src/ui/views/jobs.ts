@@ -13,7 +13,7 @@ import type { Submitted } from '../parts/form.js';
 import { plainTitle, plural } from '../parts/format.js';
 import { JOB_COLUMNS, newestFirst, STATE_CHOICES } from '../parts/job-columns.js';
 import { jobsLook } from '../parts/jobs-look.js';
-import { empty, failed, loading } from '../parts/notice.js';
+import { away, empty, failed, loading } from '../parts/notice.js';
 import { Paced } from '../parts/paced.js';
 import '../parts/rows.js';
 import { ended } from '../parts/states.js';
@@ -97,13 +97,15 @@ export class JobsView extends OrbitElement {
   }
 
   override render(): TemplateResult {
-    const plugin = endpointsOf(this.channel).all.value.get(this.endpoint)?.plugins.get(this.plugin);
+    const one = endpointsOf(this.channel).all.value.get(this.endpoint);
+    const plugin = one?.plugins.get(this.plugin);
     const config = plugin?.ui_config as Partial<UIConfig> | undefined;
     return html`
       <div class="title">
         <h1>${config?.title || 'Jobs'}</h1>
         <p class="soft">${this.endpoint}${config?.description ? ` · ${config.description}` : ''}</p>
       </div>
+      ${away(one)}
       <div class="page ${this.formOpen ? '' : 'closed'}">
         ${this.form(config, plugin?.type ?? 'psij')} ${this.table()}
       </div>

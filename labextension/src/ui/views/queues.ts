@@ -8,7 +8,7 @@ import { OrbitElement } from '../element.js';
 import { accounts, allocationLook, ownAllocation } from '../parts/allocations.js';
 import { answered, asOf, staleness } from '../parts/asked.js';
 import { bars } from '../parts/bar.js';
-import { empty } from '../parts/notice.js';
+import { away, empty } from '../parts/notice.js';
 import { queueLook, queueTable } from '../parts/queue-table.js';
 import { textOf } from '../parts/units.js';
 import { whenBack } from '../state/back.js';
@@ -147,7 +147,7 @@ export class QueuesView extends OrbitElement {
       return html`<div class="card">${empty(this.why())}</div>`;
     }
     return html`<div class="page">
-      ${this.head()}
+      ${this.head()} ${away(endpointsOf(this.channel).all.value.get(this.endpoint))}
       <section class="card">
         <header>
           <h2 class="grow">${this.own.value?.allocation ? 'This endpoint’s allocation' : 'This endpoint'}</h2>
