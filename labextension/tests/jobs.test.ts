@@ -259,6 +259,15 @@ test('values that another view left are what the form begins with', async () => 
   expect(all(element, 'orbit-form')[0]).toMatchObject({ values: { exec: './again.sh' } });
 });
 
+test('values that are left while the form is there go into it, too', async () => {
+  const channel = channelWith();
+  const element = await mount<JobsView>(view(channel));
+  prefill(channel, 'elsewhere', { exec: './other.sh' });
+  prefill(channel, 'hpc1', { exec: './again.sh' });
+  await settled();
+  expect(all(element, 'orbit-form')[0]).toMatchObject({ values: { exec: './again.sh' } });
+});
+
 test('a page that is left listens no more', async () => {
   const channel = channelWith(jobOf('a'));
   const before = channel.listeners.count;

@@ -314,6 +314,18 @@ test('an endpoint that comes back is asked anew; one that never was says so', as
   expect(textOf(other)).toContain('nowhere isn’t connected');
 });
 
+test('a host without a batch system says so, and is asked for nothing', async () => {
+  channel.endpoint('here', { queue_info: { enabled: false, error: 'nothing to do' } }, { scheduler: 'none' });
+  const view = await mount(
+    html`<orbit-queues .channel=${channel} .endpoint=${'here'} .plugin=${'queue_info'}></orbit-queues>`,
+  );
+  expect(textOf(view)).toContain('here has no batch system');
+  channel.endpoint('here', { queue_info: { enabled: false, error: 'no qstat' } }, { scheduler: 'pbs' });
+  await settled();
+  expect(textOf(view)).toContain('here doesn’t have the plugin queue_info: no qstat');
+  expect(channel.calls.filter(call => call.endpoint === 'here')).toEqual([]);
+});
+
 test('opened and closed a hundred times it leaves nothing behind', async () => {
   const view = await page();
   const place = view.parentElement!;

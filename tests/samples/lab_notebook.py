@@ -31,15 +31,18 @@ _KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 
 
 @contextmanager
-def lab_server(home: Path, *arguments: str) -> Iterator[Server]:
-    """Run JupyterLab with the bridge until the block ends; notebooks are in ``home/work``."""
-    (home / "work").mkdir(parents=True)
+def lab_server(home: Path, *arguments: str, port: int = 0) -> Iterator[Server]:
+    """Run JupyterLab with the bridge until the block ends; notebooks are in ``home/work``.
+
+    It may be run again in the same home: pages that are open go on where the port is the same.
+    """
+    (home / "work").mkdir(parents=True, exist_ok=True)
     labconfig = home / "config" / "labconfig"
-    labconfig.mkdir(parents=True)
+    labconfig.mkdir(parents=True, exist_ok=True)
     silent = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (labconfig / "page_config.json").write_text(json.dumps(silent))
     more = (f"--ServerApp.root_dir={home / 'work'}", "--LabApp.expose_app_in_browser=True", *arguments)
-    with server(home, *more, command=("jupyterlab",)) as running:
+    with server(home, *more, port=port, command=("jupyterlab",)) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class LabPage:
         """Return the tabs of the main area that are ours."""
         return self.page.locator("#jp-main-dock-panel .lm-TabBar-tab[data-id^='orbit#']")
 
-    def tab(self, name: str) -> Locator:
+    def tab(self, name: str | re.Pattern[str]) -> Locator:
         """Return the tab with a title."""
         return self.tabs().filter(has_text=name)
 

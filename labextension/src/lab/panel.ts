@@ -55,6 +55,14 @@ export class LabPanel extends Attached {
     return html`
       <header>
         <h2 class="grow cut">Endpoints</h2>
+        <button
+          class="plain"
+          title="Join a cluster…"
+          aria-label="Join a cluster…"
+          @click=${() => this.open({ view: 'join' })}
+        >
+          Join
+        </button>
         <button class="plain" @click=${() => this.open({ view: 'map' })}>Map</button>
         <button class="plain" @click=${() => this.open({ view: 'log' })}>Log</button>
       </header>

@@ -5,6 +5,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 
 import type { ConnectionState } from '../channel/channel.js';
 import { asOrbitError, type OrbitError } from '../channel/errors.js';
+import type { Endpoint } from '../state/endpoints.js';
 
 type Shown = TemplateResult | typeof nothing;
 
@@ -41,6 +42,17 @@ export function disconnected(connection: ConnectionState): Shown {
   }
 }
 
+/** Say that an endpoint is away; nothing where it isn't, or never was here. */
+export function away(one: Endpoint | undefined): Shown {
+  if (!one || one.state === 'present') {
+    return nothing;
+  }
+  const how = one.state === 'suspect' ? 'doesn’t answer just now' : 'is no longer connected';
+  return html`<div class="notice warn" role="status">
+    ◐ ${one.name} ${how}. It dials in again by itself; what you see may be old.
+  </div>`;
+}
+
 /** Show what a task has: its value while it has one, also an old one while it asks anew. */
 export function shown<T>(
   task: Task<readonly unknown[], T>,
@@ -61,8 +73,10 @@ function headline(error: OrbitError): string {
     return 'You may not see this.';
   }
   switch (error.code) {
-    case 'endpoint-not-found':
     case 'endpoint-gone':
+      // Or a plugin of it; which, is told behind this.
+      return error.transient ? 'The endpoint isn’t connected.' : 'It isn’t there.';
+    case 'endpoint-not-found':
       return 'The endpoint isn’t connected.';
     case 'plugin-not-found':
       return 'This plugin isn’t loaded there.';

@@ -121,8 +121,9 @@ export class BatchJobs extends OrbitElement {
     return html`<section class="card">
       <header>
         <h2>${this.everyone ? 'Everyone’s jobs' : 'My jobs'}</h2>
-        ${this.queue ? html`<span class="soft">in ${this.queue}</span>` : nothing}
-        <span class="grow">${asOf(this.jobs)}</span>
+        ${this.queue ? html`<span class="soft">in ${this.queue}</span>` : nothing} ${asOf(this.jobs)}<span
+          class="grow"
+        ></span>
         <label
           ><input
             type="checkbox"

@@ -16,7 +16,9 @@ import { endpointPython, pluginPython, pythonText } from '../text/python.js';
 import '../parts/rows/rows.js';
 import type { Rows } from '../parts/rows/rows.js';
 import '../parts/files/transfers.js';
+import { away } from '../parts/notice.js';
 import { whenBack } from '../state/back.js';
+import { endpointsOf } from '../state/endpoints.js';
 import { RemoteFiles } from '../state/remote-files.js';
 import { transfersOf } from '../state/transfers.js';
 import { wordsFor } from '../state/upload.js';
@@ -88,6 +90,7 @@ export class FilesView extends OrbitElement {
     void this.go(left.get(this.place) ?? '~');
     return [
       () => clearTimeout(timer),
+      endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
       this.channel.subscribe({ ...mine, topic: 'transfer' }, event => soon(event.data), this.reload),
       whenBack(this.channel, this.endpoint, this.reload),
     ];
@@ -96,6 +99,7 @@ export class FilesView extends OrbitElement {
   override render(): TemplateResult {
     const rows = this.shownRows();
     return html`
+      ${away(endpointsOf(this.channel).all.value.get(this.endpoint))}
       <section
         class="card ${this.over ? 'over' : ''}"
         aria-label="Files of ${this.endpoint}"

@@ -21,11 +21,12 @@ import {
 } from '../parts/job/facts.js';
 import { jobLook } from '../parts/job/look.js';
 import { formValuesOf, notInForm, pythonOfSubmit, specFacts, withoutEnvironment } from '../parts/job/spec.js';
-import { empty, failed, loading } from '../parts/notice.js';
+import { away, empty, failed, loading } from '../parts/notice.js';
 import '../parts/job/output.js';
 import { stateTemplate } from '../parts/states.js';
 import { ended } from '../state/ended.js';
 import { timelineLook, timelineTemplate } from '../parts/job/timeline.js';
+import { endpointsOf } from '../state/endpoints.js';
 import { followedJob, STREAMS, type FollowedJob, type Stream } from '../state/job.js';
 import { jobsOf } from '../state/jobs.js';
 import { pluginOn } from '../state/plugin.js';
@@ -70,6 +71,7 @@ export class JobView extends OrbitElement {
       this.followed.state.watch(() => this.requestUpdate()),
       this.followed.use(),
       () => clearInterval(clock),
+      endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
     ];
   }
 
@@ -80,11 +82,12 @@ export class JobView extends OrbitElement {
     const listed = jobsOf(this.channel, this.endpoint, this.plugin).state.value.jobs.get(this.job);
     const job: (PsijJobSummary & Partial<PsijJobStatus>) | undefined = status ?? listed;
     if (!job) {
-      return this.framed(error ? this.away(error, again) : loading('Reading the job'));
+      return this.framed(error ? this.unread(error, again) : loading('Reading the job'));
     }
     return this.framed(html`
-      ${this.head(job)} ${this.question ? questionTemplate(this.question, () => (this.question = null)) : nothing}
-      ${this.error ? failed(this.error) : nothing} ${error ? this.away(error, again) : nothing}
+      ${this.head(job)} ${this.compact ? nothing : away(endpointsOf(this.channel).all.value.get(this.endpoint))}
+      ${this.question ? questionTemplate(this.question, () => (this.question = null)) : nothing}
+      ${this.error ? failed(this.error) : nothing} ${error ? this.unread(error, again) : nothing}
       ${doing ? html`<p class="notice soft" role="status">${doing}</p>` : nothing}
       <div class="body">
         ${job.message ? html`<p class=${job.state === 'FAILED' ? 'bad' : 'soft'}>${job.message}</p>` : nothing}
@@ -106,7 +109,7 @@ export class JobView extends OrbitElement {
     return this.compact ? inside : html`<section class="card" aria-label="Job">${inside}</section>`;
   }
 
-  private away(error: OrbitError, again: () => void): TemplateResult {
+  private unread(error: OrbitError, again: () => void): TemplateResult {
     if (error.code !== 'resource-not-found') {
       return failed(error, again);
     }

@@ -13,14 +13,14 @@ import type { Submitted } from '../parts/form/form.js';
 import { plainTitle, plural } from '../text/format.js';
 import { JOB_COLUMNS, newestFirst, STATE_CHOICES } from '../parts/job/columns.js';
 import { jobsLook } from '../parts/job/list-look.js';
-import { empty, failed, loading } from '../parts/notice.js';
+import { away, empty, failed, loading } from '../parts/notice.js';
 import { Paced } from '../parts/rows/paced.js';
 import '../parts/rows/rows.js';
 import { ended } from '../state/ended.js';
 import { endpointsOf } from '../state/endpoints.js';
 import { jobsOf, type Jobs } from '../state/jobs.js';
 import { pluginOn } from '../state/plugin.js';
-import { takePrefill } from '../state/prefill.js';
+import { prefills, takePrefill } from '../state/prefill.js';
 import type { Unwatch } from '../value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 import type { PsijCancelledAll, PsijJobSummary, PsijSubmitted, UIConfig } from '../wire/types.js';
@@ -64,11 +64,8 @@ export class JobsView extends OrbitElement {
   protected override start(): Unwatch[] {
     this.jobs = jobsOf(this.channel, this.endpoint, this.plugin);
     [this.question, this.error, this.doing] = [null, null, ''];
-    const values = takePrefill(this.channel, this.endpoint);
-    if (values) {
-      this.fill(values);
-    }
     return [
+      prefills(this.channel).watch(() => this.requestUpdate()),
       this.jobs.state.watch(() => this.requestUpdate()),
       this.jobs.use(),
       endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
@@ -81,6 +78,11 @@ export class JobsView extends OrbitElement {
       [this.current, this.selected, this.list] = ['', new Set(), new Paced<readonly PsijJobSummary[]>([])];
     }
     super.willUpdate(changed);
+    // Here, since of several only one that is in sight is drawn.
+    const values = takePrefill(this.channel, this.endpoint);
+    if (values) {
+      this.fill(values);
+    }
     this.formOpen ??= !(this.clientWidth && this.clientWidth < NARROW);
     const { jobs, version } = this.jobs.state.value;
     const wait = this.list.take([this.jobs, version], [this.filter, this.only], () =>
@@ -93,13 +95,15 @@ export class JobsView extends OrbitElement {
   }
 
   override render(): TemplateResult {
-    const plugin = endpointsOf(this.channel).all.value.get(this.endpoint)?.plugins.get(this.plugin);
+    const one = endpointsOf(this.channel).all.value.get(this.endpoint);
+    const plugin = one?.plugins.get(this.plugin);
     const config = plugin?.ui_config as Partial<UIConfig> | undefined;
     return html`
       <div class="title">
         <h1>${config?.title || 'Jobs'}</h1>
         <p class="soft">${this.endpoint}${config?.description ? ` · ${config.description}` : ''}</p>
       </div>
+      ${away(one)}
       <div class="page ${this.formOpen ? '' : 'closed'}">
         ${this.form(config, plugin?.type ?? 'psij')} ${this.table()}
       </div>

@@ -10,7 +10,7 @@ import '../parts/form/form.js';
 import type { Submitted } from '../parts/form/form.js';
 import '../parts/monitor/monitor.js';
 import { jsonTemplate } from '../parts/monitor/values.js';
-import { empty, shown } from '../parts/notice.js';
+import { away, empty, shown } from '../parts/notice.js';
 import '../parts/module/own-page.js';
 import { moduleOf } from '../parts/module/module.js';
 import { endpointsOf, type Endpoint } from '../state/endpoints.js';
@@ -125,7 +125,7 @@ export class PluginPage extends OrbitElement {
     if (this.ui.stub_message) {
       return html`<div class="card"><div class="notice">${this.ui.stub_message}</div></div>`;
     }
-    return html`${this.head(info)} ${one.state === 'present' ? nothing : this.away(one)}
+    return html`${this.head(info)} ${away(one)}
     ${this.asksForModule() ? shown(this.module, module => this.withModule(info, module), this.again) : this.parts(info)}`;
   }
 
@@ -243,13 +243,6 @@ export class PluginPage extends OrbitElement {
       .load=${load}
       .refresh=${this.refresh}
     ></orbit-monitor>`;
-  }
-
-  private away(one: Endpoint): TemplateResult {
-    const how = one.state === 'suspect' ? 'doesn’t answer just now' : 'is no longer connected';
-    return html`<div class="notice warn" role="status">
-      ◐ ${one.name} ${how}. It dials in again by itself; what you see may be old.
-    </div>`;
   }
 
   private others(): TemplateResult {

@@ -8,7 +8,7 @@ import { OrbitElement } from '../element.js';
 import { accounts, allocationLook, ownAllocation } from '../parts/batch/allocations.js';
 import { answered, asOf, staleness } from '../parts/batch/asked.js';
 import { bars } from '../parts/bar.js';
-import { empty } from '../parts/notice.js';
+import { away, empty } from '../parts/notice.js';
 import { queueLook, queueTable } from '../parts/batch/queue-table.js';
 import { textOf } from '../text/units.js';
 import { whenBack } from '../state/back.js';
@@ -127,14 +127,10 @@ export class QueuesView extends OrbitElement {
   override render(): TemplateResult {
     const name = this.name();
     if (!name) {
-      return html`<div class="card">
-        ${empty(
-          `${this.endpoint} isn’t connected, or its plugin queue_info isn’t loaded: it is where there is a batch system.`,
-        )}
-      </div>`;
+      return html`<div class="card">${empty(this.why())}</div>`;
     }
     return html`<div class="page">
-      ${this.head()}
+      ${this.head()} ${away(endpointsOf(this.channel).all.value.get(this.endpoint))}
       <section class="card">
         <header>
           <h2 class="grow">${this.own.value?.allocation ? 'This endpoint’s allocation' : 'This endpoint'}</h2>
@@ -148,7 +144,7 @@ export class QueuesView extends OrbitElement {
       <section class="card">
         <header>
           <h2>Queues</h2>
-          <span class="grow">${asOf(this.queues)}</span>
+          ${asOf(this.queues)}<span class="grow"></span>
           <label
             ><input
               type="checkbox"
@@ -274,9 +270,26 @@ export class QueuesView extends OrbitElement {
     this.requestUpdate();
   }
 
+  /** The plugin to ask; empty: there is none. */
   private name(): string {
-    return (
-      this.plugin || (this.channel ? (endpointsOf(this.channel).plugin(this.endpoint, 'queue_info') ?? '') : '')
-    );
+    if (!this.channel) {
+      return this.plugin;
+    }
+    const all = endpointsOf(this.channel);
+    const refused = all.all.value.get(this.endpoint)?.plugins.get(this.plugin)?.enabled === false;
+    return (!refused && this.plugin) || (all.plugin(this.endpoint, 'queue_info') ?? '');
+  }
+
+  /** Why there is nothing to ask. */
+  private why(): string {
+    const one = endpointsOf(this.channel).all.value.get(this.endpoint);
+    if (!one || one.state === 'gone') {
+      return `${this.endpoint} isn’t connected. Its queues appear here by themselves when it is.`;
+    }
+    if (one.scheduler === 'none') {
+      return `${one.name} has no batch system, and so no queues: its jobs run on that machine itself, at once.`;
+    }
+    const error = one.plugins.get(this.plugin || 'queue_info')?.error;
+    return `${one.name} doesn’t have the plugin queue_info${error ? `: ${error}` : '.'}`;
   }
 }

@@ -14,14 +14,14 @@ export const BATCH_COLUMNS: Column<QueueJobEntry>[] = [
   {
     id: 'state',
     title: 'State',
-    width: '130px',
+    width: '120px',
     cell: job => stateTemplate(textOf(job.common_state)),
     sort: by(job => job.common_state),
   },
   {
     id: 'job',
     title: 'Job',
-    width: '100px',
+    width: '84px',
     cell: job => html`<span class="mono">${job.job_id}</span>`,
     sort: by(job => Number.parseInt(job.job_id) || 0),
   },
@@ -37,10 +37,10 @@ export const BATCH_COLUMNS: Column<QueueJobEntry>[] = [
   {
     id: 'queue',
     title: 'Queue',
-    width: '100px',
+    width: '84px',
     cell: job => job.partition,
     sort: by(job => job.partition),
-    priority: 1,
+    priority: 2,
   },
   {
     id: 'why',
@@ -61,11 +61,11 @@ export const BATCH_COLUMNS: Column<QueueJobEntry>[] = [
   {
     id: 'time',
     title: 'Time',
-    width: '150px',
+    width: '120px',
     number: true,
     cell: timeOf,
     sort: by(job => job.time_used ?? -1),
-    priority: 1,
+    priority: 2,
   },
 ];
 
