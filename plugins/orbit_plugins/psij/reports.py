@@ -72,7 +72,7 @@ class Reports:
                 self._changed(record)
             elif (message := _in_between(record, report)) != record.message or new_id:
                 record.message = message
-                self._jobs.save(record)
+                self._changed(record)
 
     def follow(self, record: JobRecord, native_id: str) -> None:
         """Turn to a job that was handed over before, or to the try of it that has the claim."""
