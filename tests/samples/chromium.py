@@ -64,7 +64,7 @@ class Watched:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start Chromium: the one on the PATH, else Playwright's own. Playwright's loop runs in this thread meanwhile."""
+    """Start Chromium: the one on the PATH, else Playwright's own; its loop runs in this thread meanwhile."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=ARGUMENTS

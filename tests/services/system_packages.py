@@ -1,7 +1,7 @@
 """Which system packages these tests need, and which of them aren't there: also for ``make`` and ``.ci/run``.
 
-As a program it says what is missing, with status 1, or prints the names of the packages alone (``--names``); that of
-the browser is also for ``tests/ui``. It runs before there is an environment: it imports nothing but Python's own.
+As a program it says what is missing, with status 1, or prints the names of the packages alone (``--names``); the
+browser is also for ``tests/ui``. It runs before there is an environment: it imports nothing but Python's own.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import type { Unwatch } from '../state/value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 import type { UIField, UIForm } from '../wire/types.js';
 import { plainTitle } from './format.js';
-import { fieldLook, fieldTemplate } from './form-field.js';
+import { fieldLook, fieldTemplate, saidBeside } from './form-field.js';
 import { hintsFor, readLimits, suggestions, type Hint, type Limits } from './form-limits.js';
 import { choicesOf, ownChoices, type Choice, type Choices } from './form-options.js';
 import {
@@ -217,9 +217,7 @@ export class FormElement extends OrbitElement {
     }
     const field = error.field && this.shape.field(error.field);
     if (this.fields.some(one => one.name === field && one.type !== 'hidden')) {
-      const start = `${error.field}: `;
-      const message = error.message.startsWith(start) ? error.message.slice(start.length) : error.message;
-      this.problems = new Map([[field, message.replace(FORCE, '')]]);
+      this.problems = new Map([[field, saidBeside(error)]]);
     }
   }
 
@@ -328,8 +326,6 @@ export class FormElement extends OrbitElement {
   };
 }
 
-/** The server's word for Python; here there is a button. */
-const FORCE = /; force=True submits it all the same$/;
 const NO_HINTS = new Map<string, Hint>();
 const NO_CHOICES = new Map<string, Choice[]>();
 

@@ -15,7 +15,7 @@ import { takePrefill } from '../state/prefill.js';
 import type { Unwatch } from '../state/value.js';
 import { base, buttons, inputs, theme } from '../theme.js';
 import type { PsijOffers, UIField } from '../wire/types.js';
-import { fieldLook, fieldTemplate } from './form-field.js';
+import { fieldLook, fieldTemplate, saidBeside } from './form-field.js';
 import { hintsFor, readLimits, suggestions, type Limits } from './form-limits.js';
 import { choicesOf, ownChoices, type Choices } from './form-options.js';
 import { failed } from './notice.js';
@@ -86,6 +86,8 @@ export class LaunchForm extends OrbitElement {
   @state() private executors: Choices | null = null;
   @state() private unread: OrbitError | null = null;
   @state() private limits: Limits | null = null;
+  /** Fields that were changed since `error` was said. */
+  private changed = new Set<string>();
 
   protected override sources(): unknown[] {
     return [this.channel, this.endpoint, this.plugin];
@@ -101,6 +103,9 @@ export class LaunchForm extends OrbitElement {
 
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
+    if (changed.has('error')) {
+      this.changed.clear();
+    }
     this.values = { executor: this.executors?.preselect ?? '', ...this.values };
   }
 
@@ -115,7 +120,10 @@ export class LaunchForm extends OrbitElement {
         hint: hints.get(field.name),
         choices,
         suggested: suggested.get(field.name),
-        change: value => (this.values = { ...this.values, [field.name]: value }),
+        change: value => {
+          this.changed.add(field.name);
+          this.values = { ...this.values, [field.name]: value };
+        },
       });
     };
     const time = { ...DURATION, placeholder: local ? 'as long as it lives' : '10m' };
@@ -167,7 +175,8 @@ export class LaunchForm extends OrbitElement {
   }
 
   private problem(name: string): string {
-    return this.error && fieldOf(this.error.field) === name ? this.error.message : '';
+    const wrong = this.error && fieldOf(this.error.field) === name && !this.changed.has(name);
+    return wrong ? saidBeside(this.error!) : '';
   }
 
   private known(field: string): boolean {

@@ -42,6 +42,9 @@ export class EndpointView extends OrbitElement {
         margin: 0;
         overflow-wrap: anywhere;
       }
+      dd code {
+        white-space: pre-line;
+      }
     `,
   ];
 

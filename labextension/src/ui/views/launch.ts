@@ -51,6 +51,12 @@ export class LaunchView extends OrbitElement {
       header select {
         width: auto;
       }
+      td:nth-child(2) {
+        white-space: nowrap;
+      }
+      td:last-child {
+        width: 60%;
+      }
     `,
   ];
 
@@ -191,6 +197,7 @@ export class LaunchView extends OrbitElement {
     const here = endpointsOf(this.channel).all.value.get(name);
     const connected = here !== undefined && here.state !== 'gone';
     const over = ended(status.state);
+    const began = status.state === 'ACTIVE';
     return html`<section class="card" aria-label="Launch of ${name}">
       <header>
         <h2 class="grow cut">${over || connected ? 'Launch of' : 'Launching'} ${name}</h2>
@@ -203,7 +210,7 @@ export class LaunchView extends OrbitElement {
         .tail=${followed.output.stderr}
         .version=${version}
         .label=${`Log of ${name}`}
-        .empty=${over ? 'It has written nothing.' : 'Its log appears here once it runs.'}
+        .empty=${over ? 'It has written nothing.' : began ? 'It has written nothing yet.' : 'Its log appears here once it runs.'}
         .live=${!over}
       ></orbit-output>
       <footer>
