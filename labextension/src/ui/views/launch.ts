@@ -9,6 +9,7 @@ import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate } from '../parts/confirm.js';
+import { time } from '../parts/format.js';
 import '../parts/launch-form.js';
 import { empty, failed, loading } from '../parts/notice.js';
 import '../parts/output.js';
@@ -279,7 +280,7 @@ export class LaunchView extends OrbitElement {
                   <button class="link" @click=${() => (this.job = job.job_id)}>${job.endpoint_name}</button>
                 </td>
                 <td>${stateTemplate(job.state)}</td>
-                <td class="soft">${job.message ?? ''}</td>
+                <td class="soft">${[time(job.submit_time * 1000), job.message].filter(Boolean).join(' · ')}</td>
               </tr>`,
           )}
         </tbody>
