@@ -29,6 +29,11 @@ const LOOK = 3000;
 /** Launches that are listed. */
 const LISTED = 8;
 
+/** What to do about an endpoint that didn't come. */
+const UNREACHED =
+  'If it couldn’t reach the bridge, try another way to it; if a program or a module is missing, the page on tunnels ' +
+  'says what prepares the job.';
+
 @define('orbit-launch')
 export class LaunchView extends OrbitElement {
   static override styles = [
@@ -206,7 +211,8 @@ export class LaunchView extends OrbitElement {
       </header>
       ${this.asks ? questionTemplate(this.ending(status), () => (this.asks = false)) : nothing}
       ${stepsTemplate(stepsOf(status, connected, this.tunnel), `Steps of the launch of ${name}`)}
-      ${this.trouble ? failed(this.trouble) : nothing} ${over && !connected ? this.whyNot(status) : nothing}
+      ${this.trouble ? failed(this.trouble) : nothing}
+      ${over && !connected ? this.whyNot(status, here !== undefined) : nothing}
       <orbit-output
         .tail=${followed.output.stderr}
         .version=${version}
@@ -247,7 +253,7 @@ export class LaunchView extends OrbitElement {
     };
   }
 
-  private whyNot(status: PsijJobStatus): TemplateResult {
+  private whyNot(status: PsijJobStatus, came: boolean): TemplateResult {
     if (status.state === 'CANCELED') {
       return html`<div class="notice soft">⊘ Its job was cancelled. ${status.error ?? status.message ?? ''}</div>`;
     }
@@ -255,10 +261,9 @@ export class LaunchView extends OrbitElement {
       return html`<div class="notice soft">The endpoint has ended with its job.</div>`;
     }
     return html`<div class="notice" role="alert">
-      <strong class="bad">✕ ${status.endpoint_name} didn’t come.</strong>
+      <strong class="bad">✕ ${status.endpoint_name} ${came ? 'has ended' : 'didn’t come'}.</strong>
       Its job is ${status.state}${status.exit_code ? ` (exit code ${status.exit_code})` : ''}.
-      ${status.error ?? status.message ?? ''} What it has written stands below. If it couldn’t reach the bridge,
-      try another way to it; if a program or a module is missing, the page on tunnels says what prepares the job.
+      ${status.error ?? status.message ?? ''} What it has written stands below. ${came ? nothing : UNREACHED}
     </div>`;
   }
 
