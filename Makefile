@@ -51,7 +51,7 @@ test: $(VENV)/with-test $(if $(ARGS),,$(MODULES))
 	$(BIN)/python -m pytest -m "not services and not ui" $(ARGS)
 	$(if $(ARGS),,$(NPM) test --silent)
 
-test-services: $(VENV)/with-test
+test-services: ui
 	@$(BIN)/python tests/services/system_packages.py
 	$(BIN)/python -m pytest -m services $(ARGS)
 

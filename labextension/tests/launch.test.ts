@@ -134,7 +134,12 @@ test('a refusal stands beside its field, and its token is revoked', async () => 
   const view = await show();
   button(view, 'Launch').click();
   await settled();
-  expect(all(view, '#said-queue')[0]!.textContent).toContain('there is none');
+  expect(all(view, '#said-queue')[0]!.textContent).toMatch(/✕ there is none/);
+  const queue = all(view, '#f-queue')[0] as HTMLInputElement;
+  queue.value = 'debug';
+  queue.dispatchEvent(new Event('input'));
+  await settled();
+  expect(textOf(view)).not.toContain('there is none');
   expect(made('DELETE', /tokens\/new$/)).toHaveLength(1);
 });
 
@@ -168,6 +173,22 @@ test('a page that is loaded anew goes on with the launch that is under way, unti
   expect(textOf(view)).toContain('✓ hpc1.1 is connected');
   button(view, 'Open hpc1.1').click();
   expect(opened).toEqual([{ view: 'endpoint', endpoint: 'hpc1.1' }]);
+});
+
+test('one that was connected and ended with its job is not said to have never come', async () => {
+  jobs = [(status = job({ state: 'ACTIVE' }))];
+  channel.endpoint('hpc1.1');
+  const view = await show();
+  button(view, 'hpc1.1').click();
+  await settled();
+  const others = [...channel.topology.value].filter(([name]) => name !== 'hpc1.1');
+  channel.topology.set(new Map(others));
+  status = job({ state: 'FAILED', message: 'slurm ended it: it took longer than its duration of 600 s', time: 2 });
+  channel.event('hpc1', 'psij', 'job_status', { ...status });
+  await settled();
+  expect(textOf(view)).toMatch(/✕ hpc1.1 has ended\s*\./);
+  expect(textOf(view)).toContain('longer than its duration');
+  expect(textOf(view)).not.toContain('another way to it');
 });
 
 test('a cancel ends the job and revokes the token of its endpoint, after a question', async () => {

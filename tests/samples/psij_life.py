@@ -55,6 +55,11 @@ class Life:
         with self._changed:
             return [event["state"] for event in self._events if event["job_id"] == job_id]
 
+    def told(self, job_id: str) -> list[tuple[str, str | None]]:
+        """Return the states that were told of a job, each with what was said of it."""
+        with self._changed:
+            return [(event["state"], event["message"]) for event in self._events if event["job_id"] == job_id]
+
     def look(self) -> None:
         """Ask the scheduler now."""
         self.service.handover.reports.watch.look()

@@ -1,7 +1,7 @@
 """Which system packages these tests need, and which of them aren't there: also for ``make`` and ``.ci/run``.
 
-As a program it says what is missing, with status 1, or prints the names of the packages alone, with the browser of
-``tests/ui`` (``--names``). It runs before there is an environment, so that it imports nothing but Python's own.
+As a program it says what is missing, with status 1, or prints the names of the packages alone (``--names``); the
+browser is also for ``tests/ui``. It runs before there is an environment: it imports nothing but Python's own.
 """
 
 from __future__ import annotations
@@ -24,16 +24,14 @@ NEEDED = {
     "openssh-server": ("sshd",),
     "openssh-client": ("ssh", "ssh-keygen"),
     "openmpi-bin": ("mpirun",),
+    "chromium": ("chromium",),
 }
 """Debian's names of the packages, and the programs and files by which one sees that they are installed."""
 
-BROWSER = {"chromium": ("chromium",)}
-"""The same for the tests in ``tests/ui``; these here do without."""
 
-
-def missing(needed: dict[str, tuple[str, ...]] = NEEDED) -> list[str]:
+def missing() -> list[str]:
     """Return the names of the packages that aren't installed."""
-    return [package for package, parts in needed.items() if not all(map(_is_there, parts))]
+    return [package for package, parts in NEEDED.items() if not all(map(_is_there, parts))]
 
 
 def complaint() -> str:
@@ -51,6 +49,6 @@ def _is_there(part: str) -> bool:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--names"]:
-        print(" ".join(missing(NEEDED | BROWSER)))
+        print(" ".join(missing()))
     else:
         sys.exit(complaint() or 0)

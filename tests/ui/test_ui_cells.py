@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from chromium import Watched
 from lab_notebook import LabNotebook, lab_server
 from playwright.sync_api import Locator, Page, expect
 from stage import Server
-
-if TYPE_CHECKING:
-    from tests.ui.conftest import Watched
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(240)]
 

@@ -269,6 +269,9 @@ export const tables = css`
   td.number {
     text-align: right;
   }
+  tbody:last-child tr:last-child td {
+    border-bottom: 0;
+  }
   tr[aria-selected='true'] td {
     background: var(--o-select);
   }

@@ -73,6 +73,8 @@ class Reports:
             elif (message := _in_between(record, report)) != record.message or new_id:
                 record.message = message
                 self._jobs.save(record)
+                if record.executor in WATCHED:  # PSI/J itself repeats states where it follows a job anew
+                    self._tell(_event(record), record.session)
 
     def follow(self, record: JobRecord, native_id: str) -> None:
         """Turn to a job that was handed over before, or to the try of it that has the claim."""

@@ -75,7 +75,7 @@ def test_reason_with_a_comma_stops_nobody_and_is_told(life: Begin, queue: Queue,
     batch.put(runs("1"))
     mine.look()
     assert (mine.status(waiting)["state"], mine.status(waiting)["message"]) == ("ACTIVE", None)
-    assert mine.states(waiting) == ["QUEUED", "ACTIVE"]
+    assert mine.told(waiting) == [("QUEUED", None), ("QUEUED", reason), ("ACTIVE", None)]
 
 
 def test_jobs_stay_what_they_are_while_the_scheduler_is_away(
@@ -287,13 +287,13 @@ def test_job_that_goes_back_into_the_queue_says_so(life: Begin, queue: Queue, ba
     for said in (runs("1"), waits("1", "BeginTime")):
         batch.put(said)
         mine.look()
-    assert (mine.status(job)["state"], mine.status(job)["message"]) == (
-        "ACTIVE",
-        "it is in the queue again: BeginTime",
-    )
+    again = ("ACTIVE", "it is in the queue again: BeginTime")
+    assert (mine.status(job)["state"], mine.status(job)["message"]) == again
     batch.put(runs("1"))
     mine.look()
-    assert (mine.status(job)["message"], mine.states(job)) == (None, ["QUEUED", "ACTIVE"])
+    mine.look()  # nothing has changed
+    assert mine.status(job)["message"] is None
+    assert mine.told(job) == [("QUEUED", None), ("ACTIVE", None), again, ("ACTIVE", None)]
 
 
 @pytest.mark.parametrize(

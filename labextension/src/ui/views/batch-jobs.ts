@@ -57,6 +57,9 @@ export class BatchJobs extends OrbitElement {
     inputs,
     questionLook,
     css`
+      header > .grow {
+        flex-basis: max-content;
+      }
       label {
         margin: 0;
         display: flex;

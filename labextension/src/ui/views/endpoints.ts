@@ -176,7 +176,7 @@ export class EndpointsView extends OrbitElement {
           <span class="soft small">${this.health(one)}</span>
         </button>
       </div>
-      <p class="facts soft small cut">${facts(one)}${this.left(one)}</p>
+      <p class="facts soft small cut">${this.left(one)}${facts(one)}</p>
       ${
         one.state === 'gone'
           ? html`<p class="facts small">
@@ -195,7 +195,8 @@ export class EndpointsView extends OrbitElement {
   /** How long its allocation goes on. */
   private left(one: Endpoint): TemplateResult | typeof nothing {
     const end = one.state === 'gone' ? null : allocationsOf(this.channel).of(one)?.end_time;
-    return end ? html` · <orbit-ago .channel=${this.channel} .until=${end * 1000}></orbit-ago> left` : nothing;
+    // It stands first: names of users and hosts are long, and the line is cut.
+    return end ? html`<orbit-ago .channel=${this.channel} .until=${end * 1000}></orbit-ago> left · ` : nothing;
   }
 
   private pluginLine(one: Endpoint, plugin: string, type: string, title: unknown): TemplateResult {

@@ -9,6 +9,7 @@ import { newKey } from '../channel/key.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import { questionLook, questionTemplate } from '../parts/confirm.js';
+import { time } from '../text/format.js';
 import '../parts/join/launch-form.js';
 import { empty, failed, loading } from '../parts/notice.js';
 import '../parts/job/output.js';
@@ -28,6 +29,11 @@ import type { PsijJobStatus, PsijTunnelStatus } from '../wire/types.js';
 const LOOK = 3000;
 /** Launches that are listed. */
 const LISTED = 8;
+
+/** What to do about an endpoint that didn't come. */
+const UNREACHED =
+  'If it couldn’t reach the bridge, try another way to it; if a program or a module is missing, the page on tunnels ' +
+  'says what prepares the job.';
 
 @define('orbit-launch')
 export class LaunchView extends OrbitElement {
@@ -51,6 +57,12 @@ export class LaunchView extends OrbitElement {
       }
       header select {
         width: auto;
+      }
+      td:nth-child(2) {
+        white-space: nowrap;
+      }
+      td:last-child {
+        width: 60%;
       }
     `,
   ];
@@ -192,6 +204,7 @@ export class LaunchView extends OrbitElement {
     const here = endpointsOf(this.channel).all.value.get(name);
     const connected = here !== undefined && here.state !== 'gone';
     const over = ended(status.state);
+    const began = status.state === 'ACTIVE';
     return html`<section class="card" aria-label="Launch of ${name}">
       <header>
         <h2 class="grow cut">${over || connected ? 'Launch of' : 'Launching'} ${name}</h2>
@@ -199,12 +212,13 @@ export class LaunchView extends OrbitElement {
       </header>
       ${this.asks ? questionTemplate(this.ending(status), () => (this.asks = false)) : nothing}
       ${stepsTemplate(stepsOf(status, connected, this.tunnel), `Steps of the launch of ${name}`)}
-      ${this.trouble ? failed(this.trouble) : nothing} ${over && !connected ? this.whyNot(status) : nothing}
+      ${this.trouble ? failed(this.trouble) : nothing}
+      ${over && !connected ? this.whyNot(status, here !== undefined) : nothing}
       <orbit-output
         .tail=${followed.output.stderr}
         .version=${version}
         .label=${`Log of ${name}`}
-        .empty=${over ? 'It has written nothing.' : 'Its log appears here once it runs.'}
+        .empty=${over ? 'It has written nothing.' : began ? 'It has written nothing yet.' : 'Its log appears here once it runs.'}
         .live=${!over}
       ></orbit-output>
       <footer>
@@ -240,7 +254,7 @@ export class LaunchView extends OrbitElement {
     };
   }
 
-  private whyNot(status: PsijJobStatus): TemplateResult {
+  private whyNot(status: PsijJobStatus, came: boolean): TemplateResult {
     if (status.state === 'CANCELED') {
       return html`<div class="notice soft">⊘ Its job was cancelled. ${status.error ?? status.message ?? ''}</div>`;
     }
@@ -248,10 +262,9 @@ export class LaunchView extends OrbitElement {
       return html`<div class="notice soft">The endpoint has ended with its job.</div>`;
     }
     return html`<div class="notice" role="alert">
-      <strong class="bad">✕ ${status.endpoint_name} didn’t come.</strong>
+      <strong class="bad">✕ ${status.endpoint_name} ${came ? 'has ended' : 'didn’t come'}.</strong>
       Its job is ${status.state}${status.exit_code ? ` (exit code ${status.exit_code})` : ''}.
-      ${status.error ?? status.message ?? ''} What it has written stands below. If it couldn’t reach the bridge,
-      try another way to it; if a program or a module is missing, the page on tunnels says what prepares the job.
+      ${status.error ?? status.message ?? ''} What it has written stands below. ${came ? nothing : UNREACHED}
     </div>`;
   }
 
@@ -273,7 +286,7 @@ export class LaunchView extends OrbitElement {
                   <button class="link" @click=${() => (this.job = job.job_id)}>${job.endpoint_name}</button>
                 </td>
                 <td>${stateTemplate(job.state)}</td>
-                <td class="soft">${job.message ?? ''}</td>
+                <td class="soft">${[time(job.submit_time * 1000), job.message].filter(Boolean).join(' · ')}</td>
               </tr>`,
           )}
         </tbody>

@@ -92,7 +92,7 @@ export function queueTable(queues: readonly QueueQueueEntry[], opened: Opened): 
         <th>State</th>
         <th>Time limit</th>
         <th>Nodes free now</th>
-        <th class="wide">A node has</th>
+        <th class="wide">A node has up to</th>
       </tr>
     </thead>
     <tbody>
@@ -157,7 +157,7 @@ function details(one: QueueQueueEntry): TemplateResult {
     ['Time of a job', [`at most ${limitOf(one)}`, least, usual].filter(Boolean).join(', ')],
     ['Nodes of a job', range(one.nodes_min, one.nodes_max)],
     ['Nodes', `${one.nodes_idle} free, ${one.nodes_available} available, ${one.nodes_total} in all`],
-    ['A node has', nodeOf(one)],
+    ['A node has up to', nodeOf(one)],
     ['Jobs of a user', one.max_jobs_per_user === null ? '' : `at most ${one.max_jobs_per_user}`],
     ['Features', listed(one.features)],
     ['For', forWhom(one)],

@@ -3,6 +3,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 
+import type { OrbitError } from '../../channel/errors.js';
 import type { UIField } from '../../wire/types.js';
 import { plainTitle } from '../../text/format.js';
 import type { Hint } from './limits.js';
@@ -65,6 +66,16 @@ export const fieldLook = css`
     margin-bottom: 4px;
   }
 `;
+
+/** The server's word for Python; here there is a button, or no such thing. */
+const FORCE = /; force=True submits it all the same$/;
+
+/** What an error says, where it stands beside its field. */
+export function saidBeside(error: OrbitError): string {
+  const start = `${error.field}: `;
+  const message = error.message.startsWith(start) ? error.message.slice(start.length) : error.message;
+  return message.replace(FORCE, '');
+}
 
 export function isRequired(field: UIField): boolean {
   const free = field.type === 'checkbox' || field.type === 'hidden' || field.type === 'custom_attributes';

@@ -18,7 +18,7 @@ import type { Unwatch } from '../../value.js';
 import { base, buttons, inputs, theme } from '../../theme.js';
 import type { UIField, UIForm } from '../../wire/types.js';
 import { plainTitle } from '../../text/format.js';
-import { fieldLook, fieldTemplate } from './field.js';
+import { fieldLook, fieldTemplate, saidBeside } from './field.js';
 import { hintsFor, readLimits, suggestions, type Hint, type Limits } from './limits.js';
 import { choicesOf, ownChoices, type Choice, type Choices } from './options.js';
 import { columnsOf, filled, plain, problemsOf, sentOf, shownIn, withFilesAsText, type Held } from './values.js';
@@ -229,9 +229,7 @@ export class FormElement extends OrbitElement {
     }
     const field = error.field && this.shape.field(error.field);
     if (this.fields.some(one => one.name === field && one.type !== 'hidden')) {
-      const start = `${error.field}: `;
-      const message = error.message.startsWith(start) ? error.message.slice(start.length) : error.message;
-      this.problems = new Map([[field, message.replace(FORCE, '')]]);
+      this.problems = new Map([[field, saidBeside(error)]]);
     }
   }
 
@@ -349,8 +347,6 @@ export class FormElement extends OrbitElement {
   };
 }
 
-/** The server's word for Python; here there is a button. */
-const FORCE = /; force=True submits it all the same$/;
 const NO_HINTS = new Map<string, Hint>();
 const NO_CHOICES = new Map<string, Choice[]>();
 

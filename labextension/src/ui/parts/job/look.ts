@@ -14,7 +14,7 @@ export const jobLook = css`
     flex-wrap: wrap;
     padding: 10px calc(14px + var(--o-head-right, 0px)) 10px 14px;
   }
-  header h2 {
+  header h2.grow {
     flex: 1 1 200px;
   }
   header h2 code {

@@ -14,7 +14,7 @@ import { pluginOn } from '../../state/plugin.js';
 import { takePrefill } from '../../state/prefill.js';
 import type { Unwatch } from '../../value.js';
 import type { PsijOffers, UIField } from '../../wire/types.js';
-import { fieldTemplate } from '../form/field.js';
+import { fieldTemplate, saidBeside } from '../form/field.js';
 import { formLook } from './look.js';
 import { hintsFor, readLimits, suggestions, type Limits } from '../form/limits.js';
 import { choicesOf, ownChoices, type Choices } from '../form/options.js';
@@ -58,6 +58,8 @@ export class LaunchForm extends OrbitElement {
   @state() private executors: Choices | null = null;
   @state() private unread: OrbitError | null = null;
   @state() private limits: Limits | null = null;
+  /** Fields that were changed since `error` was said. */
+  private changed = new Set<string>();
 
   protected override sources(): unknown[] {
     return [this.channel, this.endpoint, this.plugin];
@@ -73,6 +75,9 @@ export class LaunchForm extends OrbitElement {
 
   protected override willUpdate(changed: PropertyValues): void {
     super.willUpdate(changed);
+    if (changed.has('error')) {
+      this.changed.clear();
+    }
     this.values = { executor: this.executors?.preselect ?? '', ...this.values };
   }
 
@@ -87,7 +92,10 @@ export class LaunchForm extends OrbitElement {
         hint: hints.get(field.name),
         choices,
         suggested: suggested.get(field.name),
-        change: value => (this.values = { ...this.values, [field.name]: value }),
+        change: value => {
+          this.changed.add(field.name);
+          this.values = { ...this.values, [field.name]: value };
+        },
       });
     };
     const time = { ...DURATION, placeholder: local ? 'as long as it lives' : '10m' };
@@ -139,7 +147,8 @@ export class LaunchForm extends OrbitElement {
   }
 
   private problem(name: string): string {
-    return this.error && fieldOf(this.error.field) === name ? this.error.message : '';
+    const wrong = this.error && fieldOf(this.error.field) === name && !this.changed.has(name);
+    return wrong ? saidBeside(this.error!) : '';
   }
 
   private known(field: string): boolean {
