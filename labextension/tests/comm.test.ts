@@ -223,3 +223,19 @@ test('a comm that is gone, as after a restart of the kernel, doesn’t keep the 
   expect(await second.channel.call({ endpoint: 'hpc1', method: 'GET', path: '/a/b' })).toBe('here');
   second.release();
 });
+
+test('where the page’s server has no bridge nothing dials it, and the kernel carries', async () => {
+  const sockets = vi.fn();
+  const asked = vi.fn(() => Promise.resolve(new Response('', { status: 404 })));
+  vi.stubGlobal('WebSocket', sockets);
+  vi.stubGlobal('fetch', asked);
+  try {
+    const chosen = await choose('b1', new FakeKernel(), '/orbit/');
+    expect(chosen.channel.kind).toBe('comm');
+    expect(asked).toHaveBeenCalledWith('/orbit/');
+    expect(sockets).not.toHaveBeenCalled();
+    chosen.release();
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});

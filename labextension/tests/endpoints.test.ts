@@ -2,6 +2,7 @@ import { html } from 'lit';
 import { expect, test, vi } from 'vitest';
 
 import '../src/ui/views/endpoints.js';
+import { endpointsOf } from '../src/ui/state/endpoints.js';
 import type { View } from '../src/ui/wire/types.js';
 import { FakeChannel } from './fake-channel.js';
 import { all, mount, settled, textOf } from './mount.js';
@@ -30,6 +31,20 @@ test('an endpoint that goes away stays in sight as lost, until it is dismissed',
   all(tree, 'button.link')[0]!.click();
   await settled();
   expect(textOf(tree)).toContain('No endpoint is connected yet');
+});
+
+test('of those that have gone the last hundred stay in sight', () => {
+  const channel = new FakeChannel();
+  const { all: known } = endpointsOf(channel);
+  for (let number = 0; number < 120; number += 1) {
+    channel.endpoint(`hpc${number}`);
+    channel.topology.set(new Map());
+  }
+  expect(known.value.size).toBe(100);
+  expect(known.value.has('hpc119')).toBe(true);
+  expect(known.value.has('hpc19')).toBe(false);
+  channel.endpoint('hpc20'); // it comes back
+  expect(known.value.get('hpc20')?.state).toBe('present');
 });
 
 test('a name that is markup is shown as text', async () => {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from stage import Server, server, wait_until
+from stage import Server, endpoint, server, wait_until
 
 import orbit_jupyter_widgets
 
@@ -116,6 +116,22 @@ def test_a_view_that_is_opened_and_closed_a_hundred_times_leaves_nothing(page: P
         return listeners_after - listeners < 50 and nodes_after - nodes < 500
 
     wait_until(clean, "what was under way has ended, and is let go")
+
+
+def test_an_endpoint_is_disconnected_after_a_question(explorer: Open, bridge: Server, tmp_path: Path) -> None:
+    page = explorer("/endpoint/leaves")
+    view = page.locator("orbit-endpoint")
+    expect(view).to_contain_text("orbit-endpoint --name leaves")
+    with endpoint(bridge.url, "leaves", bridge.endpoint_token("leaves"), tmp_path, "-p", "sysinfo") as process:
+        expect(view).to_contain_text("present")
+        button = view.get_by_role("button", name="Disconnect …")
+        button.click()
+        view.get_by_role("button", name="Keep it").click()
+        expect(button).to_be_focused()
+        button.click()
+        view.get_by_role("button", name="Disconnect", exact=True).click()
+        expect(view).to_contain_text("lost")
+        wait_until(lambda: process.poll() is not None, "the endpoint has ended")
 
 
 def test_an_endpoint_that_is_killed_is_shown_lost_and_comes_back(

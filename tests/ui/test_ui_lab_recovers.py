@@ -8,16 +8,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from chromium import Watched
 from lab_notebook import LabNotebook, lab_server
 from lab_page import LabPage, saved_notebook
 from playwright.sync_api import Page, expect
 from stage import Server, endpoint, server
-
-if TYPE_CHECKING:
-    from tests.ui.conftest import Watched
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(300)]
 

@@ -102,6 +102,7 @@ export const panel: JupyterFrontEndPlugin<void> = {
     shell?.currentChanged.connect((_, { newValue }) => (element.current = orbit.viewOf(newValue)));
     void app.restored
       .then(() => settings?.load(PLUGIN))
+      .catch(() => undefined) // settings that can't be read are as none
       .then(mine => {
         if (mine?.get('openAtStart').composite === true) {
           app.shell.activateById(widget.id);

@@ -43,6 +43,7 @@ export const toasts: JupyterFrontEndPlugin<void> = {
     // Not before: the extension with the shortcuts takes no news of settings until its own are there.
     void app.restored
       .then(() => settings?.load(PLUGIN))
+      .catch(() => undefined) // settings that can't be read are as none
       .then(mine => {
         const read = () => {
           wanted = mine?.get('notifications').composite !== false;

@@ -3,7 +3,7 @@
 import type { Unwatch, Value } from '../value.js';
 import type { BridgeFacts, Channel } from './channel.js';
 import { CommChannel, type CommModel } from './comm.js';
-import { sharedChannel } from './shared.js';
+import { isShared, sharedChannel } from './shared.js';
 
 /** Milliseconds that the bridge beside this page has to say who it is. */
 const PATIENCE = 6000;
@@ -59,9 +59,14 @@ export function ownBase(): string | null {
 }
 
 async function ownBridge(base: string, bridge: string): Promise<Channel | null> {
-  const channel = sharedChannel(base);
-  asking ??= first(channel.bridge).finally(() => (asking = null));
-  return (await asking) === bridge ? channel : null;
+  asking ??= bridgeAt(base).finally(() => (asking = null));
+  return (await asking) === bridge ? sharedChannel(base) : null;
+}
+
+/** Return which bridge answers there; null where none does. A socket would dial for ever where there is none. */
+async function bridgeAt(base: string): Promise<string | null> {
+  const there = isShared() || (await fetch(base).catch(() => null))?.ok;
+  return there ? first(sharedChannel(base).bridge) : null;
 }
 
 function first(facts: Value<BridgeFacts | null>): Promise<string | null> {

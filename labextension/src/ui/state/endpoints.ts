@@ -24,6 +24,9 @@ export interface Endpoint {
   parent: string;
 }
 
+/** Endpoints that have gone and are kept in sight; of more, those that went first are forgotten. */
+const GONE_KEPT = 100;
+
 export class Endpoints {
   readonly all = new Value<ReadonlyMap<string, Endpoint>>(new Map());
 
@@ -69,10 +72,14 @@ export class Endpoints {
     for (const [name, info] of topology) {
       next.set(name, endpointOf(name, info, all));
     }
-    for (const [name, before] of this.all.value) {
-      if (!next.has(name)) {
-        next.set(name, before.state === 'gone' ? before : { ...before, state: 'gone', since: Date.now() });
-      }
+    const gone = [...this.all.value.values()]
+      .filter(before => !topology.has(before.name))
+      .map(before =>
+        before.state === 'gone' ? before : { ...before, state: 'gone' as const, since: Date.now() },
+      );
+    // Those that have just gone come first, since they were among those that are there.
+    for (const one of gone.slice(0, GONE_KEPT)) {
+      next.set(one.name, one);
     }
     this.all.set(next);
   }

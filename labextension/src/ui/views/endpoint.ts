@@ -7,6 +7,7 @@ import { asOrbitError, type OrbitError } from '../channel/errors.js';
 import { define } from '../define.js';
 import { OrbitElement } from '../element.js';
 import '../parts/ago.js';
+import { questionLook, questionTemplate, type Question } from '../parts/confirm.js';
 import { plural } from '../text/format.js';
 import { failed } from '../parts/notice.js';
 import { stateTemplate } from '../parts/states.js';
@@ -23,6 +24,7 @@ export class EndpointView extends OrbitElement {
     base,
     buttons,
     tables,
+    questionLook,
     css`
       :host {
         display: grid;
@@ -49,7 +51,7 @@ export class EndpointView extends OrbitElement {
   ];
 
   @property() endpoint = '';
-  @state() private asked = false;
+  @state() private question: Question | null = null;
   @state() private error: OrbitError | null = null;
 
   protected override sources(): unknown[] {
@@ -57,7 +59,7 @@ export class EndpointView extends OrbitElement {
   }
 
   protected override start(): Unwatch[] {
-    this.asked = false;
+    this.question = null;
     this.error = null;
     return [
       endpointsOf(this.channel).all.watch(() => this.requestUpdate()),
@@ -111,6 +113,7 @@ export class EndpointView extends OrbitElement {
             </dd>
           </dl>
         </div>
+        ${this.question ? questionTemplate(this.question, () => (this.question = null)) : nothing}
         <footer>${this.launch(one)}${this.end(one)}</footer>
         ${this.error ? failed(this.error) : nothing}
       </section>
@@ -159,14 +162,16 @@ export class EndpointView extends OrbitElement {
     if (one.state === 'gone') {
       return html`<span class="soft">It dials in again by itself when it runs.</span>`;
     }
-    if (!this.asked) {
-      return html`<button class="danger" @click=${() => (this.asked = true)}>Disconnect …</button>`;
-    }
-    return html`<span class="grow"
-        >End the endpoint ${one.name}? Its jobs go on; it does not come back by itself.</span
-      >
-      <button class="danger" @click=${this.disconnect}>Disconnect</button>
-      <button @click=${() => (this.asked = false)}>Keep it</button>`;
+    const ask = () => {
+      this.question = {
+        text: `End the endpoint ${one.name}? Its jobs go on; it does not come back by itself.`,
+        yes: 'Disconnect',
+        no: 'Keep it',
+        danger: true,
+        done: () => void this.disconnect(),
+      };
+    };
+    return html`<button class="danger" @click=${ask}>Disconnect …</button>`;
   }
 
   private left(one: Endpoint): TemplateResult | typeof nothing {
@@ -176,8 +181,7 @@ export class EndpointView extends OrbitElement {
     }`;
   }
 
-  private disconnect = async (): Promise<void> => {
-    this.asked = false;
+  private async disconnect(): Promise<void> {
     try {
       const path = `/endpoint/disconnect/${encodeURIComponent(this.endpoint)}`;
       await this.channel.call({ endpoint: '', method: 'POST', path });
@@ -185,7 +189,7 @@ export class EndpointView extends OrbitElement {
     } catch (error) {
       this.error = asOrbitError(error);
     }
-  };
+  }
 }
 
 function pythonOf(name: string): string {
