@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from psij_life import Life, Queue
+from stage import wait_until
 
 from orbit_jupyter.plugin import ConflictError, InvalidFieldError, PluginError
 from orbit_jupyter.plugin.intents import Intent, Intents
@@ -73,7 +74,7 @@ def test_job_of_another_life_can_be_cancelled(life: Callable[[], Life], tmp_path
     assert second.submit(spec) == answer
     second.service.cancel(answer["job_id"])
     assert second.ended(answer["job_id"])["state"] == "CANCELED"
-    assert not psutil.pid_exists(int(answer["native_id"]))
+    wait_until(lambda: not psutil.pid_exists(int(answer["native_id"])), "whose child it was has noticed its end")
 
 
 def test_open_intent_without_a_job_is_submitted_under_its_first_id(
