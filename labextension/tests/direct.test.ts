@@ -233,6 +233,7 @@ test('a bridge that refuses is not dialled again, and the reason is shown', asyn
   await call;
   expect(socket.closed).toBe(true);
   expect(channel.connection.value).toMatchObject({ kind: 'refused', reason: 'no such protocol' });
+  await expect(channel.call(GET)).rejects.toThrow('no such protocol');
   window.dispatchEvent(new Event('online'));
   expect(socket.redialled).toBe(0);
 });

@@ -15,6 +15,7 @@ import type {
   Interest,
   OrbitEvent,
 } from './channel.js';
+import { OrbitError } from './errors.js';
 import { newKey } from './key.js';
 import { Listeners } from './listeners.js';
 import { PendingCalls } from './pending.js';
@@ -79,6 +80,10 @@ export class DirectChannel implements Channel {
   }
 
   call<T>(request: CallRequest): Promise<T> {
+    const { kind, reason } = this.connection.value;
+    if (kind === 'refused') {
+      return Promise.reject(new OrbitError(reason, 'disconnected', 503)); // nothing will answer it
+    }
     return this.calls.begin<T>(request);
   }
 
