@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def pytest_configure() -> None:
             del os.environ[name]
     # The machine may have the programs of a batch system: only the tests in tests/services have one that runs.
     os.environ["RADICAL_ORBIT_BATCH"] = "none"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a report say what a test has logged in Unicode proper: one process sends it to another."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)
