@@ -54,10 +54,6 @@ def text_of(grid: Grid, width: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()).strip("\n")
 
 
-SHORT = 12
-"""Characters of a cell that isn't broken, however narrow the terminal is: a time, a number, a state."""
-
-
 def rich_table(grid: Grid) -> Table | str:
     """Return a grid as `rich` prints it; the text for an empty one."""
     # Tables are wanted seldom where an endpoint or a completion imports this package.
@@ -77,8 +73,7 @@ def rich_table(grid: Grid) -> Table | str:
     )
     for number in range(len(grid.heads or grid.rows[0])):
         head = grid.heads[number] if grid.heads else ""
-        longest = max(len(row[number]) for row in grid.rows)
-        table.add_column(Text(head), overflow="fold", no_wrap=number == 0, min_width=min(longest, SHORT))
+        table.add_column(Text(head), overflow="fold", no_wrap=number == 0)
     for row in grid.rows:
         # As Text: a plain string would be read as rich's markup.
         table.add_row(*(Text(cell) for cell in row))
