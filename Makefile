@@ -47,12 +47,11 @@ $(MODULES): labextension/package-lock.json | $(VENV)/made
 demo: $(VENV)/with-demo
 	@$(BIN)/python demo/run.py $(if $(HEADLESS),--headless)
 
-# Tests wait more than they compute: so many processes share them, a file each. With ARGS it is one.
+# These wait more than they compute: so many processes share them, a file each. With ARGS it is one.
 WORKERS ?= 2
-SHARED = $(if $(ARGS),,-n $(WORKERS) --dist loadfile)
 
 test: $(VENV)/with-test $(if $(ARGS),,$(MODULES))
-	$(BIN)/python -m pytest -m "not services and not ui" $(SHARED) $(ARGS)
+	$(BIN)/python -m pytest -m "not services and not ui" $(if $(ARGS),,-n $(WORKERS) --dist loadfile) $(ARGS)
 	$(if $(ARGS),,$(NPM) test --silent)
 
 test-services: ui
@@ -60,7 +59,7 @@ test-services: ui
 	$(BIN)/python -m pytest -m services $(ARGS)
 
 test-ui: ui
-	$(BIN)/python -m pytest -m ui $(SHARED) $(ARGS)
+	$(BIN)/python -m pytest -m ui $(ARGS)
 
 # The tests that do more of the same where ORBIT_SOAK is set. A failure names its seed: make soak SEED=… replays it.
 ROUNDS ?= 60
