@@ -58,6 +58,9 @@ export class LaunchView extends OrbitElement {
       header select {
         width: auto;
       }
+      footer .grow {
+        flex-basis: 180px;
+      }
       td:nth-child(2) {
         white-space: nowrap;
       }
