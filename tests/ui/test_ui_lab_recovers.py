@@ -68,7 +68,8 @@ def test_a_server_that_goes_is_told_of_everywhere_and_found_again(
     page: Page, watched: Watched, tmp_path: Path, sign: signal.Signals
 ) -> None:
     watched.expect("WebSocket connection to|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
-    watched.expect("Failed to (load|fetch)|Connection (lost|to)|/api/|Canceled|Kernel is dead|NetworkError")  # Lab's own
+    # Lab's own.
+    watched.expect("Failed to (load|fetch)|Connection (lost|to)|/api/|Canceled|Kernel is dead|NetworkError")
     home, port = tmp_path / "lab", free_port()
     with lab_server(home, *ARGUMENTS, port=port) as running:
         submit(running, "of before")
