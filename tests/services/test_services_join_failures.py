@@ -75,12 +75,16 @@ def test_ctrl_c_in_the_middle_of_a_step_leaves_nothing(cluster: Cluster, kind: s
             timers[0].start()
 
     cluster.on_step = interrupt_soon
+    # What a shell starts in the background ignores it.
+    before_this = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         cluster.join(name="fresh")
         timers[0].join()
         pytest.fail("the join was quicker than the interrupt")
     except KeyboardInterrupt:
         pass
+    finally:
+        signal.signal(signal.SIGINT, before_this)
     nothing_is_left(cluster, before, tokens)
 
 
