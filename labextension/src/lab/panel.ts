@@ -18,7 +18,8 @@ import '../ui/views/endpoints.js';
 import { orbitIcon } from './icon.js';
 import { Attached } from './lab-view.js';
 import { ElementWidget } from './tabs.js';
-import { IOrbit, PANEL, PLUGIN } from './tokens.js';
+import { settingsOf } from './settings.js';
+import { IOrbit, PANEL } from './tokens.js';
 
 @define('orbit-lab-panel')
 export class LabPanel extends Attached {
@@ -100,13 +101,10 @@ export const panel: JupyterFrontEndPlugin<void> = {
     app.shell.add(widget, 'left', { rank: 850, type: 'Orbit' });
     restorer?.add(widget, widget.id);
     shell?.currentChanged.connect((_, { newValue }) => (element.current = orbit.viewOf(newValue)));
-    void app.restored
-      .then(() => settings?.load(PLUGIN))
-      .catch(() => undefined) // settings that can't be read are as none
-      .then(mine => {
-        if (mine?.get('openAtStart').composite === true) {
-          app.shell.activateById(widget.id);
-        }
-      });
+    void settingsOf(app, settings).then(mine => {
+      if (mine?.get('openAtStart').composite === true) {
+        app.shell.activateById(widget.id);
+      }
+    });
   },
 };

@@ -7,7 +7,8 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { Toast } from '../ui/element.js';
 import { announceJobs } from '../ui/state/toasts.js';
 import type { Unwatch } from '../ui/value.js';
-import { IOrbit, PLUGIN } from './tokens.js';
+import { settingsOf } from './settings.js';
+import { IOrbit } from './tokens.js';
 
 /** Milliseconds that one stays in sight; an error until somebody has seen it. */
 const STAY = 7000;
@@ -40,17 +41,13 @@ export const toasts: JupyterFrontEndPlugin<void> = {
     };
     orbit.reached.watch(listen);
     listen();
-    // Not before: the extension with the shortcuts takes no news of settings until its own are there.
-    void app.restored
-      .then(() => settings?.load(PLUGIN))
-      .catch(() => undefined) // settings that can't be read are as none
-      .then(mine => {
-        const read = () => {
-          wanted = mine?.get('notifications').composite !== false;
-          listen();
-        };
-        mine?.changed.connect(read);
-        read();
-      });
+    void settingsOf(app, settings).then(mine => {
+      const read = () => {
+        wanted = mine?.get('notifications').composite !== false;
+        listen();
+      };
+      mine?.changed.connect(read);
+      read();
+    });
   },
 };

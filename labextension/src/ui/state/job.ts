@@ -7,6 +7,7 @@ import type { PsijFollowed, PsijJobSpecification, PsijJobStatus } from '../wire/
 import { whenBack } from './back.js';
 import { Reading, Timers, Users } from './followed.js';
 import { pluginOn, type PluginAccess } from './plugin.js';
+import { oneForChannel } from './shared.js';
 import { KEPT, Tail } from './tail.js';
 import { Value, type Unwatch } from '../value.js';
 
@@ -278,14 +279,11 @@ export class FollowedJob {
   }
 }
 
-const known = new WeakMap<Channel, Map<string, WeakRef<FollowedJob>>>();
+const known = oneForChannel(() => new Map<string, WeakRef<FollowedJob>>());
 
 /** Return what all views of a page share of a job; its output is let go with the last of them. */
 export function followedJob(channel: Channel, endpoint: string, plugin: string, id: string): FollowedJob {
-  let mine = known.get(channel);
-  if (!mine) {
-    known.set(channel, (mine = new Map<string, WeakRef<FollowedJob>>()));
-  }
+  const mine = known(channel);
   const name = JSON.stringify([endpoint, plugin, id]);
   let job = mine.get(name)?.deref();
   if (!job) {

@@ -3,6 +3,7 @@
 import type { CallRequest, Channel } from '../../channel/channel.js';
 import { asOrbitError } from '../../channel/errors.js';
 import { endpointsOf } from '../../state/endpoints.js';
+import { oneForChannel } from '../../state/shared.js';
 
 export interface ModuleApi {
   readonly endpointName: string;
@@ -45,12 +46,11 @@ export interface Holder {
 }
 
 const GONE = new Set(['session-expired', 'session-not-found']);
-const shared = new WeakMap<Channel, Map<string, unknown>>();
+const shared = oneForChannel(() => new Map<string, unknown>());
 
 export function moduleApi(channel: Channel, endpoint: string, plugin: string, holder: Holder): ModuleApi {
   const sessions = new Map<string, Promise<string>>();
-  const known = shared.get(channel) ?? new Map<string, unknown>();
-  shared.set(channel, known);
+  const known = shared(channel);
   const register = (name: string, body: unknown): Promise<string> => {
     const path = `/${name}/register_session`;
     const made = channel.call<{ sid: string }>({ endpoint, method: 'POST', path, body });
