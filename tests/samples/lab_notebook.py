@@ -46,6 +46,16 @@ def lab_server(home: Path, *arguments: str, port: int = 0) -> Iterator[Server]:
         yield running
 
 
+@contextmanager
+def local_lab(home: Path, plugins: str, seconds: float = 60) -> Iterator[Server]:
+    """Run it with the endpoint `local`, which has so many seconds to be there."""
+    arguments = ("--OrbitExtension.local_endpoint=on", f"--OrbitExtension.local_plugins={plugins}")
+    with lab_server(home, *arguments) as running:
+        with running.client() as client:
+            client.wait_for_endpoint("local", seconds)
+        yield running
+
+
 class LabNotebook:
     """A notebook that is open in JupyterLab.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from lab_notebook import LabNotebook, lab_server
+from lab_notebook import LabNotebook, local_lab
 from playwright.sync_api import Locator, Page, expect
 from stage import Server
 
@@ -26,10 +26,7 @@ Made = Callable[..., LabNotebook]
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    arguments = ("--OrbitExtension.local_endpoint=on", f"--OrbitExtension.local_plugins={PLUGINS}")
-    with lab_server(tmp_path_factory.mktemp("lab"), *arguments) as running:
-        with running.client() as client:
-            client.wait_for_endpoint("local", 60)
+    with local_lab(tmp_path_factory.mktemp("lab"), PLUGINS) as running:
         yield running
 
 

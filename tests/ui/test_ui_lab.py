@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_notebook import LabNotebook, lab_server
+from lab_notebook import LabNotebook, local_lab
 from lab_page import LabPage, saved_notebook
 from playwright.sync_api import Locator, Page, expect
 from stage import Server, endpoint, server
@@ -25,10 +25,7 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab with the endpoint `local`."""
-    arguments = ("--OrbitExtension.local_endpoint=on", f"--OrbitExtension.local_plugins={PLUGINS}")
-    with lab_server(tmp_path_factory.mktemp("home"), *arguments) as running:
-        with running.client() as client:
-            client.wait_for_endpoint("local", 30)
+    with local_lab(tmp_path_factory.mktemp("home"), PLUGINS, seconds=30) as running:
         yield running
 
 

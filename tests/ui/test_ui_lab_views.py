@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from fake_ssh import FakeHosts
-from lab_notebook import lab_server
+from lab_notebook import local_lab
 from lab_page import LabPage
-from pbs.stage import FakePBS, fake_pbs
+from pbs.stage import FakePBS, pbs_cluster
 from playwright.sync_api import Locator, Page, expect
-from stage import Server, endpoint, wait_until
+from stage import Server, wait_until
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(300)]
 
@@ -38,32 +38,21 @@ SIDEWAYS = "view => view.scrollWidth - view.clientWidth"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab on a host without a batch system; its `local` reaches no host by ssh."""
-    arguments = ("--OrbitExtension.local_endpoint=on", f"--OrbitExtension.local_plugins={PLUGINS}")
     home = tmp_path_factory.mktemp("home")
     with tempfile.TemporaryDirectory(prefix="fake-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
         hosts = FakeHosts(Path(folder))
         for name, value in {**hosts.environment, "RADICAL_ORBIT_BATCH": "none"}.items():
             patch.setenv(name, value)
-        with lab_server(home, *arguments) as running:
-            with running.client() as client:
-                client.wait_for_endpoint("local", 60)
+        with local_lab(home, PLUGINS) as running:
             yield running
         hosts.close()
 
 
 @pytest.fixture
-def pbs(lab: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePBS]:
+def pbs(lab: Server, tmp_path: Path) -> Iterator[FakePBS]:
     """A PBS, and an endpoint `cluster` on its login host."""
-    with fake_pbs(tmp_path / "pbs") as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
-        token = lab.endpoint_token("cluster")
-        with (
-            endpoint(lab.url, "cluster", token, tmp_path / "home", "--plugins", "queue_info,psij"),
-            lab.client() as client,
-        ):
-            client.wait_for_endpoint("cluster", 60)
-            yield running
+    with pbs_cluster(tmp_path, lab, 60) as running:
+        yield running
 
 
 @pytest.fixture

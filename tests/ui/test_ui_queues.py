@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pbs.stage import FakePBS, fake_pbs
+from pbs.stage import FakePBS, pbs_cluster
 from playwright.sync_api import Locator, Page, expect
-from stage import Server, endpoint
+from stage import Server
 
 from orbit_plugins.queue_info import QueueInfoClient
 
@@ -22,18 +22,10 @@ LONG = "#!/bin/sh\nsleep 600\n"
 
 
 @pytest.fixture
-def pbs(tmp_path: Path, bridge: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePBS]:
+def pbs(tmp_path: Path, bridge: Server) -> Iterator[FakePBS]:
     """A PBS, and an endpoint `cluster` on its login host."""
-    with fake_pbs(tmp_path / "pbs") as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
-        token = bridge.endpoint_token("cluster")
-        with (
-            endpoint(bridge.url, "cluster", token, tmp_path / "home", "--plugins", "queue_info,psij"),
-            bridge.client() as client,
-        ):
-            client.wait_for_endpoint("cluster", 30)
-            yield running
+    with pbs_cluster(tmp_path, bridge, 30) as running:
+        yield running
 
 
 @pytest.fixture

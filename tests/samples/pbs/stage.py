@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+from stage import Server, endpoint
+
 from .records import new, python
 
 PROGRAMS = ("qsub", "qstat", "qdel", "qhold", "qrls", "pbsnodes")
@@ -127,3 +130,18 @@ def fake_pbs(folder: Path, hosts: Sequence[str] = ("pbshost",), cpus: int = 8) -
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def pbs_cluster(folder: Path, bridge: Server, seconds: float) -> Iterator[FakePBS]:
+    """Yield a PBS that this process has, too, and an endpoint `cluster` on its login host, there in so many s."""
+    with fake_pbs(folder / "pbs") as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environ.items():
+            patch.setenv(name, value)
+        token = bridge.endpoint_token("cluster")
+        with (
+            endpoint(bridge.url, "cluster", token, folder / "home", "--plugins", "queue_info,psij"),
+            bridge.client() as client,
+        ):
+            client.wait_for_endpoint("cluster", seconds)
+            yield running
